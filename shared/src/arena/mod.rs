@@ -1,0 +1,36 @@
+//! The demo game as both sides know it: its kinds, its messages, its map and its pure step. The rules that only
+//! the server runs (shots, drones, scores) are in the server's `arena`.
+
+mod kinds;
+
+mod messages;
+
+pub mod map;
+
+pub mod motion;
+
+pub use kinds::{ArenaEntity, Drone, Own, Pickup, Player, flags};
+pub use messages::{ArenaEvent, ArenaInput, ArenaSetup, ArenaSpawn, Command};
+
+use crate::protocol::Protocol;
+
+/// The arena's types.
+#[derive(Clone, Copy, Debug)]
+pub struct Arena;
+
+impl Protocol for Arena {
+    const NAME: &'static str = "arena";
+    const REVISION: u32 = 1;
+
+    type Entity = ArenaEntity;
+    type Private = Own;
+    type Spawn = ArenaSpawn;
+    type Setup = ArenaSetup;
+    type Input = ArenaInput;
+    type Command = Command;
+    type Event = ArenaEvent;
+
+    fn is_possible(input: &ArenaInput) -> bool {
+        input.walk.iter().all(|axis| *axis != i8::MIN)
+    }
+}

@@ -1,0 +1,206 @@
+//! The client's copy of what it may see: an ordered roster of slots, each with its last four states.
+//!
+//! A frame is applied whole or not at all: [`staged`](super::staged) reads it without touching the replica,
+//! then `commit` cannot fail.
+
+use serde::de::DeserializeOwned;
+
+use super::staged::{self, Change, Staged};
+use crate::id::{KindId, NetId};
+use crate::limits::HISTORY;
+use crate::schema::{Plan, View};
+use crate::tick::Tick;
+use crate::wire::bits::BitsError;
+use crate::wire::checksum::Checksum;
+use crate::wire::codec::CodecError;
+use crate::wire::frame::InputAck;
+use crate::wire::residual::Window;
+use crate::wire::update::{self, Step};
+
+/// One entity in the roster.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Slot<S> {
+    /// Its id.
+    pub id: NetId,
+    /// Its kind.
+    pub kind: KindId,
+    /// How much of it is shown.
+    pub view: View,
+    /// What was told once, when it entered.
+    pub spawn: S,
+    /// Tick of the last cut (teleport, respawn, catching up) or of its entering: do not interpolate across it.
+    pub cut: Tick,
+}
+
+/// Why a frame was refused. Nothing of it was applied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FrameError {
+    /// The bits are not a frame.
+    #[error("malformed frame: {0}")]
+    Bits(#[from] BitsError),
+    /// An event or a spawn blob in it is not one of this game.
+    #[error("malformed blob in a frame: {0}")]
+    Blob(#[from] CodecError),
+}
+
+/// What one frame contained, for whoever counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FrameSummary {
+    /// The frame's tick.
+    pub tick: Tick,
+    /// What the server says of this client's inputs.
+    pub ack: Option<InputAck>,
+    /// Slots whose state changed.
+    pub changed: usize,
+    /// Bits that the updates of all slots took.
+    pub slot_bits: usize,
+    /// Entities that entered.
+    pub entered: usize,
+    /// Entities that left.
+    pub left: usize,
+    /// Whether this frame caught up after a pause.
+    pub resync: bool,
+    /// The checksum's verdict, where the frame carried one.
+    pub checksum: Option<bool>,
+}
+
+/// The client's copy of the world. `S` is the game's spawn blob.
+#[derive(Clone, Debug)]
+pub struct Replica<S> {
+    plan: Plan,
+    tick: Tick,
+    slots: Vec<Slot<S>>,
+    /// Four states of `plan.stride` columns for each slot.
+    windows: Vec<i32>,
+    private: Vec<i32>,
+    avatar: Option<NetId>,
+}
+
+impl<S: DeserializeOwned> Replica<S> {
+    /// An empty one, about to receive its first frame after `tick`.
+    #[must_use]
+    pub fn new(plan: Plan, tick: Tick, avatar: Option<NetId>) -> Self {
+        let private = vec![0; plan.stride * HISTORY];
+        Self { plan, tick, slots: Vec::new(), windows: Vec::new(), private, avatar }
+    }
+
+    /// Reads a frame without changing anything.
+    ///
+    /// # Errors
+    /// [`FrameError`] when the bytes are not exactly one frame that fits this replica.
+    pub fn stage(&self, bytes: &[u8]) -> Result<Staged<S>, FrameError> {
+        staged::read(self, bytes)
+    }
+
+    /// Applies what [`Self::stage`] read from this same replica.
+    pub fn commit(&mut self, staged: Staged<S>) -> FrameSummary {
+        let stride = self.plan.stride;
+        let mut summary = staged.summary;
+        self.tick = summary.tick;
+        if staged.reset {
+            self.slots.clear();
+            self.windows.clear();
+            self.private.fill(0);
+        }
+        if let Some(avatar) = staged.avatar {
+            self.avatar = avatar;
+        }
+        if let Some((change, state)) = staged.private {
+            update::shift(&mut self.private, stride, change, &state);
+        }
+        for index in staged.leaves {
+            self.swap_remove(index);
+        }
+        for (index, change, state) in staged.changes.iter(stride) {
+            match change {
+                Change::Step(step) => {
+                    let window = &mut self.windows[index * stride * HISTORY..][..stride * HISTORY];
+                    summary.changed += usize::from(&window[..stride] != state);
+                    update::shift(window, stride, step, state);
+                    if step == Step::Cut {
+                        self.slots[index].cut = summary.tick;
+                    }
+                }
+                Change::Record => {
+                    self.windows[index * stride * HISTORY..][..stride * HISTORY].copy_from_slice(state);
+                    self.slots[index].cut = summary.tick;
+                    summary.changed += 1;
+                }
+            }
+        }
+        for (slot, window) in staged.enters {
+            self.slots.push(slot);
+            self.windows.extend_from_slice(&window);
+        }
+        summary.checksum = staged.checksum.map(|expected| expected == self.checksum());
+        summary
+    }
+}
+
+impl<S> Replica<S> {
+    /// The game's layout.
+    #[must_use]
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// The tick of the last applied frame; before the first one, of Welcome.
+    #[must_use]
+    pub fn tick(&self) -> Tick {
+        self.tick
+    }
+
+    /// The entity that this client plays.
+    #[must_use]
+    pub fn avatar(&self) -> Option<NetId> {
+        self.avatar
+    }
+
+    /// The roster, in the order that both ends keep.
+    #[must_use]
+    pub fn slots(&self) -> &[Slot<S>] {
+        &self.slots
+    }
+
+    /// The last four states of one slot.
+    #[must_use]
+    pub fn window(&self, slot: usize) -> Window<'_> {
+        let size = self.plan.stride * HISTORY;
+        Window::new(&self.windows[slot * size..(slot + 1) * size], self.plan.stride)
+    }
+
+    /// The newest state of one slot, as many columns as its kind has.
+    #[must_use]
+    pub fn state(&self, slot: usize) -> &[i32] {
+        &self.window(slot).state(0)[..self.plan.kind(self.slots[slot].kind).columns]
+    }
+
+    /// The newest private state.
+    #[must_use]
+    pub fn private(&self) -> &[i32] {
+        &self.private[..self.plan.private.columns]
+    }
+
+    pub(super) fn private_window(&self) -> Window<'_> {
+        Window::new(&self.private, self.plan.stride)
+    }
+
+    /// The checksum of everything held here; the server computes the same from what it has sent.
+    #[must_use]
+    pub fn checksum(&self) -> u32 {
+        let mut sum = Checksum::default();
+        for (index, slot) in self.slots.iter().enumerate() {
+            sum.slot(self.plan.kind(slot.kind), slot.id, slot.view, self.window(index));
+        }
+        sum.columns(self.private());
+        sum.finish()
+    }
+
+    fn swap_remove(&mut self, index: usize) {
+        let size = self.plan.stride * HISTORY;
+        let last = self.slots.len() - 1;
+        self.slots.swap_remove(index);
+        self.windows.copy_within(last * size.., index * size);
+        self.windows.truncate(last * size);
+    }
+}

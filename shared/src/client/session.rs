@@ -1,0 +1,373 @@
+//! One client's session, from Hello on: bytes in, bytes out, the world in between.
+//!
+//! The embedder moves bytes: what [`Session::poll_transmit`] gives goes out as one binary message each, what
+//! comes in goes to [`Session::handle_message`] with the time at which it arrived.
+
+use std::collections::VecDeque;
+
+use super::clock::Clock;
+use super::replica::{FrameError, FrameSummary, Replica, Slot};
+use crate::id::NetId;
+use crate::limits::{COMMANDS_PENDING_MAX, INPUT_REFRESH_MICROS, PROTOCOL_VERSION};
+use crate::protocol::Protocol;
+use crate::schema::{Plan, Replicate, ReplicateKinds, Schema, SchemaError};
+use crate::tick::{Micros, Tick};
+use crate::wire::codec::{self, CodecError};
+use crate::wire::message::{self, Ack, ClientMessage, Hello, ServerMessage, Welcome};
+
+/// Who wants to join, and what.
+#[derive(Clone, Debug, Default)]
+pub struct Identity {
+    /// Display name.
+    pub name: String,
+    /// Room; empty means the default one.
+    pub room: String,
+    /// Proof, where the server asks for one.
+    pub token: Option<String>,
+}
+
+/// What the embedder is told, in order.
+#[derive(Clone, Debug)]
+pub enum Happening<P: Protocol> {
+    /// The session has begun.
+    Welcomed,
+    /// The game says that something happened at a tick.
+    Game(Tick, P::Event),
+    /// A frame was applied.
+    Frame(FrameSummary),
+    /// An input that was set this many microseconds ago took part in a step, and the frame that says so has
+    /// just been applied.
+    InputSeen(u64),
+    /// The checksum differed; everything will come anew.
+    Mismatch,
+}
+
+/// Why a session cannot go on. The embedder closes the connection.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SessionError {
+    /// The game's own schema is unusable.
+    #[error(transparent)]
+    Schema(#[from] SchemaError),
+    /// Not a message of ours.
+    #[error("malformed message: {0}")]
+    Message(#[from] CodecError),
+    /// A malformed frame.
+    #[error(transparent)]
+    Frame(#[from] FrameError),
+    /// A frame before Welcome, or a second Welcome.
+    #[error("unexpected message: {0}")]
+    Unexpected(&'static str),
+}
+
+/// Counts since the session began.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Frames applied.
+    pub frames: u64,
+    /// Bytes of all messages received.
+    pub received_bytes: u64,
+    /// Bytes of all messages sent.
+    pub sent_bytes: u64,
+    /// Changed entity-updates decoded.
+    pub updates: u64,
+    /// Bits that they took, unchanged ones included.
+    pub update_bits: u64,
+    /// Checksums that differed.
+    pub mismatches: u64,
+    /// Checksums that were right.
+    pub checksums: u64,
+    /// Frames that caught up after a pause.
+    pub resyncs: u64,
+}
+
+/// A session. All times are the embedder's own clock.
+pub struct Session<P: Protocol> {
+    plan: Plan,
+    outgoing: VecDeque<Vec<u8>>,
+    happenings: VecDeque<Happening<P>>,
+    live: Option<Live<P>>,
+    input: P::Input,
+    input_set: Option<Micros>,
+    stats: Stats,
+}
+
+/// What there is only after Welcome.
+struct Live<P: Protocol> {
+    welcome: Welcome,
+    setup: P::Setup,
+    replica: Replica<P::Spawn>,
+    clock: Clock,
+    seq: u16,
+    sent: P::Input,
+    sent_tick: Option<Tick>,
+    sent_at: Option<Micros>,
+    /// Changed inputs on their way: seq and when they were set.
+    in_flight: VecDeque<(u16, Micros)>,
+    frames_unacknowledged: u8,
+    applied: Option<(Tick, Micros)>,
+    rtt_micros: Option<u64>,
+    /// When each of the last inputs was sent, for the round trip.
+    sent_times: VecDeque<(u16, Micros)>,
+}
+
+/// Inputs whose sending time is remembered.
+const SENT_TIMES_MAX: usize = 64;
+
+impl<P: Protocol> Session<P> {
+    /// A session that will say Hello first.
+    ///
+    /// # Errors
+    /// [`SessionError::Schema`] when the game's schema does not make sense.
+    pub fn new(identity: Identity) -> Result<Self, SessionError> {
+        let schema: Schema = P::schema();
+        schema.check()?;
+        let hello = ClientMessage::<P::Input, P::Command>::Hello(Hello {
+            protocol: PROTOCOL_VERSION,
+            schema: schema.hash(),
+            parts: schema.part_hashes(),
+            name: identity.name,
+            room: identity.room,
+            token: identity.token,
+            resume: None,
+        });
+        Ok(Self {
+            plan: Plan::new(&schema),
+            outgoing: VecDeque::from([codec::encode(&hello)]),
+            happenings: VecDeque::new(),
+            live: None,
+            input: P::Input::default(),
+            input_set: None,
+            stats: Stats::default(),
+        })
+    }
+
+    /// A message arrived at `now`.
+    ///
+    /// # Errors
+    /// [`SessionError`]; nothing of the message was applied and the session is over.
+    pub fn handle_message(&mut self, bytes: &[u8], now: Micros) -> Result<(), SessionError> {
+        self.stats.received_bytes += bytes.len() as u64;
+        match message::decode_server(bytes)? {
+            ServerMessage::Welcome(welcome) => self.handle_welcome(*welcome, now),
+            ServerMessage::Frame(frame) => self.handle_frame(frame, now),
+        }
+    }
+
+    fn handle_welcome(&mut self, welcome: Welcome, now: Micros) -> Result<(), SessionError> {
+        if self.live.is_some() {
+            return Err(SessionError::Unexpected("a second Welcome"));
+        }
+        self.live = Some(Live {
+            setup: codec::decode(&welcome.setup)?,
+            replica: Replica::new(self.plan.clone(), welcome.tick, welcome.avatar),
+            clock: Clock::new(welcome.tick_hz, welcome.tick, now),
+            seq: 0,
+            sent: P::Input::default(),
+            sent_tick: None,
+            sent_at: None,
+            in_flight: VecDeque::new(),
+            frames_unacknowledged: 0,
+            applied: None,
+            rtt_micros: None,
+            sent_times: VecDeque::new(),
+            welcome,
+        });
+        self.happenings.push_back(Happening::Welcomed);
+        Ok(())
+    }
+
+    fn handle_frame(&mut self, frame: &[u8], now: Micros) -> Result<(), SessionError> {
+        let live = self.live.as_mut().ok_or(SessionError::Unexpected("a frame before Welcome"))?;
+        let staged = live.replica.stage(frame)?;
+        let events = staged
+            .events
+            .iter()
+            .map(|(tick, bytes)| Ok(Happening::Game(*tick, codec::decode(bytes)?)))
+            .collect::<Result<Vec<_>, CodecError>>()?;
+        let summary = live.replica.commit(staged);
+        self.stats.frames += 1;
+        self.stats.updates += summary.changed as u64;
+        self.stats.update_bits += summary.slot_bits as u64;
+        self.stats.resyncs += u64::from(summary.resync);
+        self.happenings.extend(events);
+        live.applied = Some((summary.tick, now));
+        live.frames_unacknowledged = live.frames_unacknowledged.saturating_add(1);
+        live.clock.frame(summary.tick, now);
+        live.handle_input_ack(&summary, now, &mut self.happenings);
+        self.happenings.push_back(Happening::Frame(summary));
+        match summary.checksum {
+            Some(true) => self.stats.checksums += 1,
+            Some(false) => {
+                self.stats.mismatches += 1;
+                self.happenings.push_back(Happening::Mismatch);
+                let ask = ClientMessage::<P::Input, P::Command>::Resync { tick: summary.tick };
+                self.outgoing.push_back(codec::encode(&ask));
+            }
+            None => {}
+        }
+        Ok(())
+    }
+
+    /// The next message to send at `now`, if one is due. To be called until it gives none.
+    pub fn poll_transmit(&mut self, now: Micros) -> Option<Vec<u8>> {
+        let bytes = match self.outgoing.pop_front() {
+            Some(bytes) => bytes,
+            None => self.live.as_mut()?.poll_input(&self.input, &mut self.input_set, now)?,
+        };
+        self.stats.sent_bytes += bytes.len() as u64;
+        Some(bytes)
+    }
+
+    /// What happened, in order, until there is none.
+    pub fn poll_happening(&mut self) -> Option<Happening<P>> {
+        self.happenings.pop_front()
+    }
+
+    /// From now on this is what the player wants; sent when it differs from before.
+    pub fn set_input(&mut self, input: P::Input, now: Micros) {
+        if self.input != input {
+            self.input = input;
+            self.input_set = self.input_set.or(Some(now));
+        }
+    }
+
+    /// Sends a command. Says `false`, and sends nothing, when too many are waiting to leave.
+    #[must_use]
+    pub fn send_command(&mut self, command: P::Command) -> bool {
+        if self.outgoing.len() >= COMMANDS_PENDING_MAX {
+            return false;
+        }
+        self.outgoing.push_back(codec::encode(&ClientMessage::<P::Input, P::Command>::Command(command)));
+        true
+    }
+
+    /// What Welcome said.
+    #[must_use]
+    pub fn welcome(&self) -> Option<&Welcome> {
+        self.live.as_ref().map(|live| &live.welcome)
+    }
+
+    /// The game's setup from Welcome.
+    #[must_use]
+    pub fn setup(&self) -> Option<&P::Setup> {
+        self.live.as_ref().map(|live| &live.setup)
+    }
+
+    /// The world as far as this client sees it.
+    #[must_use]
+    pub fn replica(&self) -> Option<&Replica<P::Spawn>> {
+        self.live.as_ref().map(|live| &live.replica)
+    }
+
+    /// All entities in view but the own avatar, with the newest state.
+    pub fn entities(&self) -> impl Iterator<Item = (&Slot<P::Spawn>, P::Entity)> {
+        self.replica().into_iter().flat_map(|replica| {
+            replica.slots().iter().enumerate().filter_map(|(index, slot)| {
+                Some((slot, P::Entity::restore(slot.kind, replica.state(index))?))
+            })
+        })
+    }
+
+    /// The own private state.
+    #[must_use]
+    pub fn private(&self) -> Option<P::Private> {
+        self.replica().map(|replica| P::Private::restore(replica.private()))
+    }
+
+    /// The entity that this client plays.
+    #[must_use]
+    pub fn avatar(&self) -> Option<NetId> {
+        self.replica().and_then(Replica::avatar)
+    }
+
+    /// The clock, after Welcome.
+    #[must_use]
+    pub fn clock(&self) -> Option<&Clock> {
+        self.live.as_ref().map(|live| &live.clock)
+    }
+
+    /// Smoothed round trip, the time at the server not counted.
+    #[must_use]
+    pub fn rtt_micros(&self) -> Option<u64> {
+        self.live.as_ref().and_then(|live| live.rtt_micros)
+    }
+
+    /// Counts since the session began.
+    #[must_use]
+    pub fn stats(&self) -> &Stats {
+        &self.stats
+    }
+}
+
+impl<P: Protocol> Live<P> {
+    fn handle_input_ack(
+        &mut self,
+        summary: &FrameSummary,
+        now: Micros,
+        happenings: &mut VecDeque<Happening<P>>,
+    ) {
+        let Some(ack) = summary.ack else { return };
+        self.clock.margin(&ack);
+        while let Some((seq, at)) = self.sent_times.front().copied() {
+            let distance = ack.seq.wrapping_sub(seq) as i16;
+            if distance < 0 {
+                break;
+            }
+            self.sent_times.pop_front();
+            if distance == 0 {
+                let sample = now.since(at).saturating_sub(u64::from(ack.held_100us) * 100);
+                self.rtt_micros = Some(self.rtt_micros.map_or(sample, |old| (old * 7 + sample) / 8));
+            }
+        }
+        while let Some((seq, set)) = self.in_flight.front().copied() {
+            if (ack.seq.wrapping_sub(seq) as i16) < 0 {
+                break;
+            }
+            self.in_flight.pop_front();
+            happenings.push_back(Happening::InputSeen(now.since(set)));
+        }
+    }
+
+    /// An input is due when it changed (once per tick at most), when frames wait for their acknowledgement, or
+    /// when nothing was sent for a while.
+    fn poll_input(
+        &mut self,
+        input: &P::Input,
+        input_set: &mut Option<Micros>,
+        now: Micros,
+    ) -> Option<Vec<u8>> {
+        let tick = self.clock.input_tick(now);
+        let fresh_tick = self.sent_tick.is_none_or(|sent| tick.since(sent) > 0);
+        let changed = *input != self.sent && fresh_tick;
+        let acknowledge = self.frames_unacknowledged >= self.welcome.ack_every;
+        let refresh = self.sent_at.is_none_or(|at| now.since(at) >= INPUT_REFRESH_MICROS);
+        if !(changed || acknowledge || refresh) {
+            return None;
+        }
+        let ack = (self.frames_unacknowledged > 0).then_some(self.applied).flatten().map(|(applied, at)| {
+            Ack { applied, held_ms: u16::try_from(now.since(at) / 1000).unwrap_or(u16::MAX) }
+        });
+        self.frames_unacknowledged = 0;
+        if !changed && !refresh {
+            let message = ClientMessage::<P::Input, P::Command>::Ack(ack?);
+            return Some(codec::encode(&message));
+        }
+        self.seq = self.seq.wrapping_add(1);
+        if changed {
+            self.in_flight.push_back((self.seq, input_set.take().unwrap_or(now)));
+            self.in_flight.truncate(SENT_TIMES_MAX);
+        }
+        self.sent_times.push_back((self.seq, now));
+        self.sent_times.truncate(SENT_TIMES_MAX);
+        self.sent = if fresh_tick { input.clone() } else { self.sent.clone() };
+        self.sent_tick = Some(tick);
+        self.sent_at = Some(now);
+        let message = ClientMessage::<P::Input, P::Command>::Input {
+            seq: self.seq,
+            tick,
+            ack,
+            input: self.sent.clone(),
+        };
+        Some(codec::encode(&message))
+    }
+}

@@ -1,0 +1,223 @@
+//! Reads a frame against a replica without changing it, so that a bad frame leaves no trace.
+
+use serde::de::DeserializeOwned;
+
+use super::replica::{FrameError, FrameSummary, Replica, Slot};
+use crate::id::NetId;
+use crate::limits::{
+    COLUMNS_MAX, ENTERS_PER_FRAME_MAX, EVENT_BYTES_MAX, EVENTS_PER_FRAME_MAX, HISTORY, ROSTER_MAX,
+    SPAWN_BYTES_MAX,
+};
+use crate::schema::View;
+use crate::tick::Tick;
+use crate::wire::bits::{BitReader, BitsError};
+use crate::wire::frame::{self, Enter, Header, STILL_GROUP, Slots};
+use crate::wire::residual::Window;
+use crate::wire::update::{self, Step};
+use crate::wire::{codec, record};
+
+/// A frame that was read whole and fits the replica.
+#[derive(Clone, Debug)]
+pub struct Staged<S> {
+    pub(super) summary: FrameSummary,
+    pub(super) reset: bool,
+    pub(super) avatar: Option<Option<NetId>>,
+    pub(super) private: Option<(Step, Vec<i32>)>,
+    pub(super) leaves: Vec<usize>,
+    pub(super) enters: Vec<Entered<S>>,
+    pub(super) changes: Changes,
+    pub(super) checksum: Option<u32>,
+    /// Events with the tick at which they happened, still encoded.
+    pub events: Vec<(Tick, Vec<u8>)>,
+}
+
+/// A new slot and its window.
+pub(super) type Entered<S> = (Slot<S>, Vec<i32>);
+
+/// How one slot changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Change {
+    /// One state.
+    Step(Step),
+    /// Four states.
+    Record,
+}
+
+/// Changes of slots, in one allocation.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Changes {
+    entries: Vec<(usize, Change)>,
+    columns: Vec<i32>,
+}
+
+impl Changes {
+    fn push(&mut self, slot: usize, change: Change, columns: &[i32]) {
+        self.entries.push((slot, change));
+        self.columns.extend_from_slice(columns);
+    }
+
+    /// Slot, change, and one state or four.
+    pub(super) fn iter(&self, stride: usize) -> impl Iterator<Item = (usize, Change, &[i32])> {
+        let mut at = 0;
+        self.entries.iter().map(move |(slot, change)| {
+            let length = if *change == Change::Record { stride * HISTORY } else { stride };
+            at += length;
+            (*slot, *change, &self.columns[at - length..at])
+        })
+    }
+}
+
+pub(super) fn read<S: DeserializeOwned>(replica: &Replica<S>, bytes: &[u8]) -> Result<Staged<S>, FrameError> {
+    let mut bits = BitReader::new(bytes);
+    let header = Header::read(&mut bits)?;
+    let tick = replica.tick().expand(header.tick_low);
+    let private = if header.private { Some(read_private(replica, &mut bits)?) } else { None };
+    let events = if header.events { read_events(tick, &mut bits)? } else { Vec::new() };
+    let (mut leaves, mut enters) = (Vec::new(), Vec::new());
+    // `order[i]` is the slot of the replica that stands at `i` after the leaves.
+    let reset = header.slots == Slots::Reset;
+    let mut order: Vec<usize> = if reset { Vec::new() } else { (0..replica.slots().len()).collect() };
+    if header.edits {
+        leaves = read_leaves(&mut order, &mut bits)?;
+        enters = read_enters(replica, order.len(), tick, &mut bits)?;
+    }
+    let before = bits.position();
+    let changes = match header.slots {
+        Slots::None | Slots::Reset => Changes::default(),
+        Slots::Stream => read_stream(replica, &order, &mut bits)?,
+        Slots::Resync => read_resync(replica, &order, &mut bits)?,
+    };
+    let slot_bits = bits.position() - before;
+    let checksum = if header.checksum { Some(bits.get(32)? as u32) } else { None };
+    bits.finish()?;
+    let summary = FrameSummary {
+        tick,
+        ack: header.ack,
+        changed: 0,
+        slot_bits,
+        entered: enters.len(),
+        left: leaves.len(),
+        resync: matches!(header.slots, Slots::Resync | Slots::Reset),
+        checksum: None,
+    };
+    Ok(Staged { summary, reset, avatar: header.avatar, private, leaves, enters, changes, checksum, events })
+}
+
+fn read_private<S>(replica: &Replica<S>, bits: &mut BitReader<'_>) -> Result<(Step, Vec<i32>), BitsError> {
+    let mut state = vec![0; replica.plan().stride];
+    let step =
+        update::read(&replica.plan().private, View::Owner, replica.private_window(), &mut state, bits)?;
+    Ok((step, state))
+}
+
+fn read_events(tick: Tick, bits: &mut BitReader<'_>) -> Result<Vec<(Tick, Vec<u8>)>, BitsError> {
+    let count = frame::read_count(EVENTS_PER_FRAME_MAX, bits)?;
+    (0..count)
+        .map(|_| {
+            let age = bits.get_golomb(0)?;
+            Ok((tick.minus(age), frame::read_blob(EVENT_BYTES_MAX, bits)?))
+        })
+        .collect()
+}
+
+fn read_leaves(order: &mut Vec<usize>, bits: &mut BitReader<'_>) -> Result<Vec<usize>, BitsError> {
+    let count = frame::read_count(order.len(), bits)?;
+    (0..count)
+        .map(|_| {
+            let index = frame::read_leave(order.len(), bits)?;
+            order.swap_remove(index);
+            Ok(index)
+        })
+        .collect()
+}
+
+fn read_enters<S: DeserializeOwned>(
+    replica: &Replica<S>,
+    staying: usize,
+    tick: Tick,
+    bits: &mut BitReader<'_>,
+) -> Result<Vec<Entered<S>>, FrameError> {
+    let plan = replica.plan();
+    let count = frame::read_count(ENTERS_PER_FRAME_MAX.min(ROSTER_MAX.saturating_sub(staying)), bits)?;
+    (0..count)
+        .map(|_| {
+            let Enter { id, kind, view } = Enter::read(bits, plan.kinds.len())?;
+            let mut window = vec![0; plan.stride * HISTORY];
+            record::read(plan.kind(kind), view, plan.stride, &mut window, bits)?;
+            let spawn = codec::decode(&frame::read_blob(SPAWN_BYTES_MAX, bits)?)?;
+            Ok((Slot { id, kind, view, spawn, cut: tick }, window))
+        })
+        .collect()
+}
+
+/// Moving slots first, then the resting ones in groups.
+fn read_stream<S>(
+    replica: &Replica<S>,
+    order: &[usize],
+    bits: &mut BitReader<'_>,
+) -> Result<Changes, BitsError> {
+    let mut changes = Changes::default();
+    let mut resting = Vec::new();
+    for (index, slot) in order.iter().enumerate() {
+        if is_resting(replica, *slot) {
+            resting.push((index, *slot));
+        } else {
+            read_update(replica, index, *slot, bits, &mut changes)?;
+        }
+    }
+    for group in resting.chunks(STILL_GROUP) {
+        if bits.get_bit()? {
+            continue;
+        }
+        for (index, slot) in group {
+            if !bits.get_bit()? {
+                read_update(replica, *index, *slot, bits, &mut changes)?;
+            }
+        }
+    }
+    Ok(changes)
+}
+
+fn is_resting<S>(replica: &Replica<S>, slot: usize) -> bool {
+    let Slot { kind, view, .. } = replica.slots()[slot];
+    let window = replica.window(slot);
+    let newest = window.state(0);
+    (1..HISTORY).all(|age| {
+        let older = window.state(age);
+        replica.plan().kind(kind).seen(view).all(|field| field.of(older) == field.of(newest))
+    })
+}
+
+fn read_update<S>(
+    replica: &Replica<S>,
+    index: usize,
+    slot: usize,
+    bits: &mut BitReader<'_>,
+    changes: &mut Changes,
+) -> Result<(), BitsError> {
+    let Slot { kind, view, .. } = replica.slots()[slot];
+    let mut state = [0; COLUMNS_MAX];
+    let window: Window<'_> = replica.window(slot);
+    let step = update::read(replica.plan().kind(kind), view, window, &mut state, bits)?;
+    changes.push(index, Change::Step(step), &state[..replica.plan().stride]);
+    Ok(())
+}
+
+fn read_resync<S>(
+    replica: &Replica<S>,
+    order: &[usize],
+    bits: &mut BitReader<'_>,
+) -> Result<Changes, BitsError> {
+    let mut changes = Changes::default();
+    let stride = replica.plan().stride;
+    let mut window = vec![0; stride * HISTORY];
+    for (index, slot) in order.iter().enumerate() {
+        if bits.get_bit()? {
+            continue;
+        }
+        let Slot { kind, view, .. } = replica.slots()[*slot];
+        record::read(replica.plan().kind(kind), view, stride, &mut window, bits)?;
+        changes.push(index, Change::Record, &window);
+    }
+    Ok(changes)
+}

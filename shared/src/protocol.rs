@@ -1,0 +1,48 @@
+//! What one game's server and clients share: its types. A game implements [`Protocol`] once, in a crate that
+//! both its server and its client use.
+
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::schema::{Replicate, ReplicateKinds, Schema};
+
+/// The types of one game. Everything in here is either replicated by the schema (entities, private state) or
+/// travels by bincode (setup, input, command, event).
+pub trait Protocol: Sized + Send + 'static {
+    /// The game's name, part of the schema hash.
+    const NAME: &'static str;
+    /// To be raised whenever input, command, event, setup or spawn types change: bincode cannot tell.
+    const REVISION: u32;
+
+    /// An enum of all replicated kinds.
+    type Entity: ReplicateKinds + Serialize + DeserializeOwned + Clone + Send + 'static;
+    /// What only its own client is told: the exact step state of its avatar, ammunition, cooldowns.
+    type Private: Replicate + Clone + PartialEq + Send + 'static;
+    /// Told once per entity when it enters a client's view: name, colour, loadout.
+    type Spawn: Serialize + DeserializeOwned + Clone + Send + 'static;
+    /// Told once in Welcome: seed of the map, rules.
+    type Setup: Serialize + DeserializeOwned + Clone + Send + 'static;
+    /// Held until the next one; stamped with the tick that it is for. `Default` is "hands off".
+    type Input: Serialize + DeserializeOwned + Clone + Default + PartialEq + Send + 'static;
+    /// Reliable and ordered, never dropped as late: chat, buy, vote.
+    type Command: Serialize + DeserializeOwned + Clone + Send + 'static;
+    /// What happened, told with its tick: hits, deaths, chat.
+    type Event: Serialize + DeserializeOwned + Clone + Send + 'static;
+
+    /// Whether an input is possible at all; a client that sends another one is closed with code 4000.
+    #[must_use]
+    fn is_possible(input: &Self::Input) -> bool {
+        let _ = input;
+        true
+    }
+
+    /// The schema value of this game.
+    #[must_use]
+    fn schema() -> Schema {
+        Schema {
+            game: Self::NAME.to_owned(),
+            revision: Self::REVISION,
+            kinds: Self::Entity::kind_schemas(),
+            private: Self::Private::kind_schema(),
+        }
+    }
+}

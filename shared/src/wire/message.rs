@@ -1,0 +1,140 @@
+//! The messages around the snapshots. Client to server: one bincode enum. Server to client: a tag byte, then
+//! Welcome by bincode or a snapshot frame.
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::{ClientId, NetId};
+use crate::tick::Tick;
+use crate::wire::codec::{self, CodecError};
+
+/// First byte of a Welcome.
+pub const TAG_WELCOME: u8 = 0;
+/// First byte of a snapshot frame.
+pub const TAG_FRAME: u8 = 1;
+
+/// A secret that lets a client come back to its session.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ResumeToken(pub [u8; 16]);
+
+impl std::fmt::Debug for ResumeToken {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("ResumeToken(…)")
+    }
+}
+
+/// The wish to come back to a session.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Resume {
+    /// From the last Welcome.
+    pub token: ResumeToken,
+    /// The tick of the last frame that the client applied.
+    pub applied: Tick,
+}
+
+/// The first message of a client.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hello {
+    /// [`PROTOCOL_VERSION`](crate::limits::PROTOCOL_VERSION) of the client.
+    pub protocol: u16,
+    /// [`Schema::hash`](crate::schema::Schema::hash) of the client.
+    pub schema: u128,
+    /// [`Schema::part_hashes`](crate::schema::Schema::part_hashes) of the client, so that a refusal can name
+    /// the first difference.
+    pub parts: Vec<u32>,
+    /// Display name.
+    pub name: String,
+    /// The room to play in; empty means the default one.
+    pub room: String,
+    /// Proof of who this is, where the server asks for one.
+    pub token: Option<String>,
+    /// Set to come back to an earlier session.
+    pub resume: Option<Resume>,
+}
+
+/// The answer to Hello.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Welcome {
+    /// This session.
+    pub client: ClientId,
+    /// The entity that this client plays, if it plays one now.
+    pub avatar: Option<NetId>,
+    /// Ticks per second.
+    pub tick_hz: u16,
+    /// The room's current tick.
+    pub tick: Tick,
+    /// For coming back after a cut.
+    pub resume: ResumeToken,
+    /// Version of the coding tables; 0 is the fixed coding without tables.
+    pub tables: u32,
+    /// Acknowledge at the latest after this many applied frames.
+    pub ack_every: u8,
+    /// The room's name.
+    pub room: String,
+    /// The game's own setup, by bincode.
+    pub setup: Vec<u8>,
+}
+
+/// What a client says of the frames it received.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ack {
+    /// Tick of the last applied frame.
+    pub applied: Tick,
+    /// How long that frame had been applied when this left, in milliseconds (saturating).
+    pub held_ms: u16,
+}
+
+/// Everything that a client sends. `I` and `C` are the game's input and command.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum ClientMessage<I, C> {
+    /// First, and only once.
+    Hello(Hello),
+    /// The input from `tick` on, until the next one.
+    Input {
+        /// Counts this client's inputs; the server names the newest it has seen in its frames.
+        seq: u16,
+        /// The tick that the input is for.
+        tick: Tick,
+        /// Absent until the first frame was applied.
+        ack: Option<Ack>,
+        /// The game's input.
+        input: I,
+    },
+    /// A reliable, ordered wish.
+    Command(C),
+    /// An acknowledgement alone, when no input is due.
+    Ack(Ack),
+    /// The checksum did not match: send everything anew.
+    Resync {
+        /// The tick of the frame whose checksum differed.
+        tick: Tick,
+    },
+}
+
+/// The message with Welcome in it.
+#[must_use]
+pub fn encode_welcome(welcome: &Welcome) -> Vec<u8> {
+    let mut out = vec![TAG_WELCOME];
+    codec::encode_into(welcome, &mut out);
+    out
+}
+
+/// A message from the server, told apart by its tag.
+#[derive(Debug, PartialEq, Eq)]
+pub enum ServerMessage<'a> {
+    /// The answer to Hello.
+    Welcome(Box<Welcome>),
+    /// A snapshot frame, the tag included: [`wire::frame`](crate::wire::frame) reads it.
+    Frame(&'a [u8]),
+}
+
+/// Tells a server's message apart.
+///
+/// # Errors
+/// [`CodecError`] for an unknown tag or a malformed Welcome.
+pub fn decode_server(bytes: &[u8]) -> Result<ServerMessage<'_>, CodecError> {
+    match bytes.split_first() {
+        Some((&TAG_WELCOME, body)) => Ok(ServerMessage::Welcome(Box::new(codec::decode(body)?))),
+        Some((&TAG_FRAME, _)) => Ok(ServerMessage::Frame(bytes)),
+        _ => Err(CodecError::Malformed),
+    }
+}
