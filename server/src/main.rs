@@ -1,2 +1,260 @@
-//! x
-fn main() {}
+//! The binary: reads the command line and runs the demo arena. The only place besides tests that names it.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+use figment::value::Value;
+use tickwire_server::arena::{ArenaConfig, ArenaDialect, ArenaGame};
+use tickwire_server::config::{Config, Flags};
+use tickwire_server::driver;
+use tickwire_shared::Protocol;
+use tickwire_shared::arena::Arena;
+use tickwire_shared::schema::{Schema, diff};
+
+/// Bad usage or configuration.
+const EXIT_USAGE: u8 = 2;
+/// How long a health check may take.
+const HEALTH_DEADLINE: Duration = Duration::from_secs(3);
+
+/// Authoritative multiplayer state server over WebSocket, with a demo arena.
+#[derive(Parser)]
+#[command(name = "tickwire-server", version, args_conflicts_with_subcommands = true)]
+#[command(after_help = "Without a command it serves.\n\nExample: tickwire-server --tick-hz 20 --bots 12")]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    serve: ConfigArgs,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Runs the server.
+    #[command(after_help = "Example: tickwire-server serve --listen 127.0.0.1:9000 --drones 300")]
+    Serve(ConfigArgs),
+    /// Exits with 0 when the configuration makes sense, else with 2 and the reason.
+    #[command(after_help = "Example: tickwire-server check-config --config tickwire.toml")]
+    CheckConfig(ConfigArgs),
+    /// Prints the effective configuration as TOML.
+    #[command(after_help = "Example: TICKWIRE_TICK_HZ=20 tickwire-server print-config > tickwire.toml")]
+    PrintConfig(ConfigArgs),
+    /// Exits with 0 when a server is ready for players, else with 1.
+    #[command(after_help = "Example: tickwire-server healthcheck --url http://127.0.0.1:7777/readyz")]
+    Healthcheck {
+        /// What to ask.
+        #[arg(long, default_value = "http://127.0.0.1:7777/readyz")]
+        url: String,
+    },
+    /// Prints the schema of the arena, or compares two.
+    #[command(after_help = "Example: tickwire-server schema --json > new.json\n         \
+                            tickwire-server schema diff old.json new.json")]
+    #[command(args_conflicts_with_subcommands = true)]
+    Schema {
+        #[command(subcommand)]
+        command: Option<SchemaCommand>,
+        /// As JSON, to be kept and compared later.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Subcommand)]
+enum SchemaCommand {
+    /// Prints what breaks which client; exits with 1 when there is a difference.
+    #[command(after_help = "Example: tickwire-server schema diff old.json new.json")]
+    Diff {
+        /// Made by `schema --json`.
+        old: PathBuf,
+        /// Made by `schema --json`.
+        new: PathBuf,
+    },
+}
+
+/// Flags beat the environment (TICKWIRE_TICK_HZ, TICKWIRE_ARENA__BOTS), which beats the file.
+#[derive(Args)]
+struct ConfigArgs {
+    /// A TOML file; `print-config` shows what can be in it.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Address of the public port [default: 127.0.0.1:7777].
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<SocketAddr>,
+    /// Address of the admin port [default: 127.0.0.1:7778].
+    #[arg(long, value_name = "ADDR")]
+    admin_listen: Option<SocketAddr>,
+    /// Serve a public address without TLS.
+    #[arg(long)]
+    allow_plaintext: bool,
+    /// Ticks per second, 1 to 240 [default: 30].
+    #[arg(long, value_name = "N")]
+    tick_hz: Option<u16>,
+    /// Players that the server plays itself [default: 6].
+    #[arg(long, value_name = "N")]
+    bots: Option<u32>,
+    /// Wandering drones [default: 40].
+    #[arg(long, value_name = "N")]
+    drones: Option<u32>,
+    /// Seed of the map, the bots and the drones [default: 1].
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// Length of the arena's side in metres, 50 to 4000 [default: 200].
+    #[arg(long, value_name = "M")]
+    size_m: Option<u16>,
+    /// How far a player sees, in metres [default: 300].
+    #[arg(long, value_name = "M")]
+    view_radius_m: Option<u16>,
+    /// Clients in one room [default: 1000].
+    #[arg(long, value_name = "N")]
+    room_capacity: Option<usize>,
+    /// Rooms at once [default: 16].
+    #[arg(long, value_name = "N")]
+    rooms_max: Option<usize>,
+    /// Sessions at once [default: 5000].
+    #[arg(long, value_name = "N")]
+    connections_max: Option<usize>,
+    /// The JSON session: auto (on loopback), on or off [default: auto].
+    #[arg(long, value_name = "WHEN", value_parser = ["auto", "on", "off"])]
+    json_session: Option<String>,
+    /// States per second in the JSON session, 1 to 20 [default: 10].
+    #[arg(long, value_name = "N")]
+    json_state_hz: Option<u16>,
+    /// An origin besides the server's own from which pages may connect; may be repeated.
+    #[arg(long = "allowed-origin", value_name = "ORIGIN")]
+    allowed_origins: Vec<String>,
+}
+
+impl ConfigArgs {
+    fn load(self) -> Result<Config, ExitCode> {
+        let file = self.config.clone();
+        Config::load(file.as_deref(), self.flags()).map_err(|error| {
+            eprintln!("tickwire-server: {error}");
+            ExitCode::from(EXIT_USAGE)
+        })
+    }
+
+    fn flags(self) -> Flags {
+        let number = |value: Option<u64>| value.map(Value::from);
+        let origins = (!self.allowed_origins.is_empty()).then(|| Value::from(self.allowed_origins));
+        [
+            ("listen", self.listen.map(|address| Value::from(address.to_string()))),
+            ("admin_listen", self.admin_listen.map(|address| Value::from(address.to_string()))),
+            ("allow_plaintext", self.allow_plaintext.then(|| Value::from(true))),
+            ("tick_hz", number(self.tick_hz.map(u64::from))),
+            ("arena.bots", number(self.bots.map(u64::from))),
+            ("arena.drones", number(self.drones.map(u64::from))),
+            ("seed", number(self.seed)),
+            ("arena.size_m", number(self.size_m.map(u64::from))),
+            ("arena.view_radius_m", number(self.view_radius_m.map(u64::from))),
+            ("room_capacity", number(self.room_capacity.map(|value| value as u64))),
+            ("rooms_max", number(self.rooms_max.map(|value| value as u64))),
+            ("connections_max", number(self.connections_max.map(|value| value as u64))),
+            ("json_session", self.json_session.map(Value::from)),
+            ("json_state_hz", number(self.json_state_hz.map(u64::from))),
+            ("allowed_origins", origins),
+        ]
+        .into_iter()
+        .filter_map(|(key, value)| Some((key, value?)))
+        .collect()
+    }
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let done = match cli.command.unwrap_or(Command::Serve(cli.serve)) {
+        Command::Serve(args) => args.load().and_then(serve),
+        Command::CheckConfig(args) => args.load().map(|_| println!("The configuration makes sense.")),
+        Command::PrintConfig(args) => args.load().and_then(|config| print_config(&config)),
+        Command::Healthcheck { url } => healthcheck(&url).map_err(|error| fail(&error)),
+        Command::Schema { command: Some(SchemaCommand::Diff { old, new }), .. } => diff_files(&old, &new),
+        Command::Schema { command: None, json } => print_schema(json),
+    };
+    done.err().unwrap_or(ExitCode::SUCCESS)
+}
+
+fn serve(config: Config) -> Result<(), ExitCode> {
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let arena = config.arena.clone();
+    let make_game = move |_room: &str, seed| {
+        ArenaGame::new(ArenaConfig {
+            size_m: arena.size_m,
+            seed,
+            bots: arena.bots,
+            drones: arena.drones,
+            pickups: arena.pickups,
+            view_radius_m: f32::from(arena.view_radius_m),
+        })
+    };
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| fail(&error))?;
+    runtime.block_on(driver::run(make_game, ArenaDialect, config)).map_err(|error| fail(&error))
+}
+
+fn print_config(config: &Config) -> Result<(), ExitCode> {
+    let text = toml::to_string(config).map_err(|error| fail(&error))?;
+    print!("{text}");
+    Ok(())
+}
+
+fn print_schema(json: bool) -> Result<(), ExitCode> {
+    let schema = Arena::schema();
+    if json {
+        println!("{}", serde_json::to_string_pretty(&schema).map_err(|error| fail(&error))?);
+    } else {
+        println!("{:032x}", schema.hash());
+        schema.describe().iter().for_each(|line| println!("{line}"));
+    }
+    Ok(())
+}
+
+fn diff_files(old: &Path, new: &Path) -> Result<(), ExitCode> {
+    let (old, new) = (read_schema(old)?, read_schema(new)?);
+    let differences = diff(&old, &new);
+    if differences.is_empty() {
+        println!("No difference: clients of one are clients of the other.");
+        return Ok(());
+    }
+    differences.iter().for_each(|difference| println!("{}: {}", difference.part, difference.what));
+    println!("Each of these breaks clients of the other schema (close code 4001).");
+    Err(ExitCode::FAILURE)
+}
+
+fn read_schema(path: &Path) -> Result<Schema, ExitCode> {
+    let refuse = |why: &dyn std::fmt::Display| {
+        eprintln!("tickwire-server: {} is no schema made by `schema --json`: {why}", path.display());
+        ExitCode::from(EXIT_USAGE)
+    };
+    let text = std::fs::read_to_string(path).map_err(|error| refuse(&error))?;
+    serde_json::from_str(&text).map_err(|error| refuse(&error))
+}
+
+/// One GET, so that containers need no curl.
+fn healthcheck(url: &str) -> Result<(), std::io::Error> {
+    let (authority, path) = match url.strip_prefix("http://").map(|rest| rest.split_once('/').unwrap_or((rest, ""))) {
+        Some((authority, path)) if !authority.is_empty() => (authority, path),
+        _ => return Err(std::io::Error::other(format!("`{url}` is not like http://127.0.0.1:7777/readyz"))),
+    };
+    let named = if authority.contains(':') { authority.to_owned() } else { format!("{authority}:80") };
+    let address =
+        named.to_socket_addrs()?.next().ok_or_else(|| std::io::Error::other("the name has no address"))?;
+    let mut stream = TcpStream::connect_timeout(&address, HEALTH_DEADLINE)?;
+    stream.set_read_timeout(Some(HEALTH_DEADLINE))?;
+    stream.set_write_timeout(Some(HEALTH_DEADLINE))?;
+    write!(stream, "GET /{path} HTTP/1.1\r\nHost: {authority}\r\nConnection: close\r\n\r\n")?;
+    let mut head = [0; 12];
+    stream.read_exact(&mut head)?;
+    match &head {
+        b"HTTP/1.1 200" => Ok(()),
+        other => Err(std::io::Error::other(format!("not ready: {}", String::from_utf8_lossy(other)))),
+    }
+}
+
+fn fail(error: &dyn std::fmt::Display) -> ExitCode {
+    eprintln!("tickwire-server: {error}");
+    ExitCode::FAILURE
+}

@@ -4,12 +4,14 @@ use glam::Vec2;
 
 /// Side of a cell of the obstacle index, in metres.
 const CELL_M: f32 = 16.0;
-/// One obstacle per so many square metres.
-const AREA_PER_OBSTACLE_M2: f32 = 700.0;
-/// No obstacle within this distance of the centre, in metres.
-const CLEARING_M: f32 = 8.0;
-/// Largest half side of an obstacle, in metres.
-const HALF_MAX_M: f32 = 5.0;
+/// Side of a plot, in metres: each has at most one obstacle.
+const PLOT_M: f32 = 25.0;
+/// Bounds of half a side of an obstacle, in metres.
+const HALF_M: (f32, f32) = (0.8, 5.0);
+/// An obstacle keeps this far from the edge of its plot, in metres, so that a player fits between any two.
+const MARGIN_M: f32 = 1.0;
+/// This share of the plots is free.
+const FREE_SHARE: f32 = 0.2;
 
 /// A box.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -35,15 +37,17 @@ impl Map {
     #[must_use]
     pub fn new(seed: u64, size_m: u16) -> Self {
         let half_m = f32::from(size_m) / 2.0;
-        let count = (f32::from(size_m) * f32::from(size_m) / AREA_PER_OBSTACLE_M2) as u64;
-        let obstacles: Vec<_> = (0..count)
-            .map(|index| {
-                let fraction = |what: u64| (hash(seed, index * 4 + what) >> 40) as f32 / (1 << 24) as f32;
-                let place = Vec2::new(fraction(0), fraction(1)) * 2.0 - Vec2::ONE;
-                let half = Vec2::new(0.8 + fraction(2) * 4.2, 0.8 + fraction(3) * 4.2);
-                Obstacle { centre: place * (half_m - HALF_MAX_M), half }
+        let plots_per_side = (f32::from(size_m) / PLOT_M) as u64;
+        let obstacles: Vec<_> = (0..plots_per_side * plots_per_side)
+            .filter_map(|plot| {
+                let fraction = |what: u64| (hash(seed, plot * 5 + what) >> 40) as f32 / (1 << 24) as f32;
+                let corner = Vec2::new((plot % plots_per_side) as f32, (plot / plots_per_side) as f32) * PLOT_M;
+                let half = Vec2::new(fraction(0), fraction(1)) * (HALF_M.1 - HALF_M.0) + Vec2::splat(HALF_M.0);
+                let least = half + Vec2::splat(MARGIN_M);
+                let place = least + Vec2::new(fraction(2), fraction(3)) * (Vec2::splat(PLOT_M) - least * 2.0);
+                let centre = corner + place - Vec2::splat(half_m);
+                (fraction(4) >= FREE_SHARE).then_some(Obstacle { centre, half })
             })
-            .filter(|obstacle| obstacle.centre.length() > CLEARING_M + HALF_MAX_M)
             .collect();
         let cells_per_side = (f32::from(size_m) / CELL_M) as usize + 1;
         let mut map = Self { half_m, obstacles, cells_per_side, cells: Vec::new() };

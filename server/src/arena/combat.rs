@@ -1,0 +1,124 @@
+//! Hitscan shots: who fires, what is hit, who dies by it.
+
+use std::collections::BTreeMap;
+
+use glam::Vec2;
+use tickwire_shared::arena::map::{Map, ray_disc};
+use tickwire_shared::arena::motion::{self, PLAYER_RADIUS_M};
+use tickwire_shared::arena::{Arena, ArenaEntity, ArenaEvent, ArenaInput};
+
+use super::drone::DRONE_RADIUS_M;
+use super::game::{ArenaGame, Who};
+use crate::simulation::{EntityKey, Recipients, Stage};
+
+/// How far a shot goes, in metres.
+pub(super) const SHOT_REACH_M: f32 = 40.0;
+/// From shot to shot, in seconds.
+const COOLDOWN_SECONDS: f32 = 0.4;
+/// Hit points that a hit takes.
+const DAMAGE: u8 = 25;
+/// Speed that a hit gives, in metres per second: the victim's client cannot foresee it.
+const KNOCK_BACK: f32 = 5.0;
+/// Who is told of a shot, in metres from its start.
+const HEARD_M: f32 = 60.0;
+/// Points for a kill and for a drone.
+const POINTS: (i16, i16) = (3, 1);
+
+/// What a shot can hit.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Target {
+    Player(Who),
+    Drone(usize),
+}
+
+impl ArenaGame {
+    /// Everybody who wants to and may fires, in the order of their ids.
+    pub(super) fn fire(&mut self, stage: &mut Stage<'_, Arena>, wishes: &BTreeMap<Who, ArenaInput>) {
+        let map = self.map();
+        for (who, wish) in wishes {
+            let Some(player) = self.players.get_mut(who) else { continue };
+            if !wish.fire || !player.is_alive() || player.cooldown_ticks > 0 {
+                continue;
+            }
+            player.cooldown_ticks = (COOLDOWN_SECONDS / stage.tick_seconds).clamp(1.0, 255.0) as u8;
+            let (origin, key) = (player.motion.position, player.key);
+            self.shoot(stage, &map, *who, key, origin, wish.aim_radians());
+        }
+    }
+
+    fn shoot(
+        &mut self,
+        stage: &mut Stage<'_, Arena>,
+        map: &Map,
+        who: Who,
+        key: EntityKey,
+        origin: Vec2,
+        aim: f32,
+    ) {
+        let direction = Vec2::from_angle(aim);
+        let free = map.ray(origin, direction, SHOT_REACH_M);
+        let hit = self.first_hit(who, origin, direction, free);
+        let distance = hit.map_or(free, |(distance, _)| distance);
+        let target_key = hit.and_then(|(_, target)| match target {
+            Target::Player(victim) => self.players.get(&victim).map(|player| player.key),
+            Target::Drone(index) => Some(self.drones[index].key),
+        });
+        let id = |key: EntityKey| stage.world.get(key).map(|entity| entity.id);
+        if let Some(by) = id(key) {
+            let end = ((origin + direction * distance) * 10.0).round();
+            let end = [end.x as i16, end.y as i16];
+            let hit = target_key.and_then(id);
+            stage.emit(Recipients::Near(origin.extend(0.0), HEARD_M), ArenaEvent::Shot { by, end, hit });
+        }
+        match hit {
+            Some((_, Target::Player(victim))) => self.hit_player(stage, who, victim, direction),
+            Some((_, Target::Drone(index))) => self.hit_drone(stage, who, index),
+            None => {}
+        }
+    }
+
+    fn first_hit(&self, who: Who, origin: Vec2, direction: Vec2, free: f32) -> Option<(f32, Target)> {
+        let players = self.players.iter().filter(|(other, player)| **other != who && player.is_alive());
+        let players =
+            players.map(|(other, player)| (Target::Player(*other), player.motion.position, PLAYER_RADIUS_M));
+        let drones = self.drones.iter().enumerate().filter(|(_, drone)| drone.hp > 0);
+        let drones = drones.map(|(index, drone)| (Target::Drone(index), drone.position, DRONE_RADIUS_M));
+        players
+            .chain(drones)
+            .filter_map(|(target, place, radius)| Some((ray_disc(origin, direction, place, radius)?, target)))
+            .filter(|(distance, _)| *distance <= free)
+            .min_by(|a, b| a.0.total_cmp(&b.0))
+    }
+
+    fn hit_player(&mut self, stage: &mut Stage<'_, Arena>, by: Who, victim: Who, direction: Vec2) {
+        let Some(player) = self.players.get_mut(&victim) else { return };
+        player.hp = player.hp.saturating_sub(DAMAGE);
+        player.motion.velocity += direction * KNOCK_BACK;
+        player.motion = motion::settle(player.motion);
+        if player.hp > 0 {
+            return;
+        }
+        player.die(stage.tick_seconds);
+        let victim = player.name.clone();
+        if let Some(killer) = self.players.get_mut(&by) {
+            killer.add_score(POINTS.0);
+            let by = killer.name.clone();
+            stage.emit(Recipients::Everyone, ArenaEvent::Killed { victim, by });
+        }
+    }
+
+    fn hit_drone(&mut self, stage: &mut Stage<'_, Arena>, by: Who, index: usize) {
+        let drone = &mut self.drones[index];
+        drone.hp = drone.hp.saturating_sub(DAMAGE);
+        if let Some(entity) = stage.world.get_mut(drone.key)
+            && let ArenaEntity::Drone(shown) = &mut entity.state
+        {
+            shown.hp = drone.hp;
+        }
+        if drone.hp == 0
+            && let Some(player) = self.players.get_mut(&by)
+        {
+            player.add_score(POINTS.1);
+        }
+    }
+}

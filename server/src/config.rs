@@ -1,0 +1,367 @@
+//! The configuration: what can be set, where it comes from, and what makes sense. Read once, before any port
+//! opens; nothing below knows where a value came from.
+//!
+//! Defaults, then the TOML file, then the environment (`TICKWIRE_LISTEN`, `TICKWIRE_ARENA__BOTS`), then flags.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::time::Duration;
+
+use figment::Figment;
+use figment::providers::{Env, Format, Serialized, Toml};
+use serde::{Deserialize, Serialize};
+use tickwire_shared::limits::{CLIENT_MESSAGE_BYTES_MAX, NAME_BYTES_MAX};
+
+pub mod units;
+
+/// Everything that can be set.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Address of the public port. Port 0 takes any free one.
+    pub listen: SocketAddr,
+    /// Address of the admin port, never public by default.
+    pub admin_listen: SocketAddr,
+    /// Says that a public address without TLS is meant.
+    pub allow_plaintext: bool,
+    /// Seed of the default room; the others' seeds come from it and their names.
+    pub seed: u64,
+    /// Ticks per second of every room.
+    pub tick_hz: u16,
+    /// Clients in one room.
+    pub room_capacity: usize,
+    /// WebSocket sessions at once.
+    pub connections_max: usize,
+    /// Rooms at once, the default one included.
+    pub rooms_max: usize,
+    /// How long a room other than the default one stays without clients.
+    #[serde(with = "units::duration")]
+    pub room_empty_after: Duration,
+    /// Whether the JSON session may be used.
+    pub json_session: JsonSession,
+    /// States per second in the JSON session.
+    pub json_state_hz: u16,
+    /// Origins besides the server's own from which pages may connect, like `https://game.example`.
+    pub allowed_origins: Vec<String>,
+    /// What a client is told to wait after a close that is not its fault.
+    #[serde(with = "units::duration")]
+    pub retry_after: Duration,
+    /// Deadlines and budgets.
+    pub limits: Limits,
+    /// The demo game.
+    pub arena: ArenaSection,
+}
+
+/// When the JSON session may be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum JsonSession {
+    /// When listening on a loopback address.
+    Auto,
+    /// Always.
+    On,
+    /// Never.
+    Off,
+}
+
+/// What a peer may do, and how long it may take.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Limits {
+    /// TCP connections that have not become a session.
+    pub handshakes_max: usize,
+    /// For a request's head.
+    #[serde(with = "units::duration")]
+    pub head_deadline: Duration,
+    /// From the upgrade to the first message.
+    #[serde(with = "units::duration")]
+    pub hello_deadline: Duration,
+    /// For a frame that has begun.
+    #[serde(with = "units::duration")]
+    pub partial_frame_deadline: Duration,
+    /// Silence after which a ping goes out; after three times this the peer is gone.
+    #[serde(with = "units::duration")]
+    pub ping_after: Duration,
+    /// How long a write may make no progress.
+    #[serde(with = "units::duration")]
+    pub write_stall_deadline: Duration,
+    /// Largest message from a client.
+    #[serde(with = "units::bytes")]
+    pub message_bytes_max: usize,
+    /// Most frames that one message may come in.
+    pub fragments_max: usize,
+    /// Frames per second from one client; 0 means twice the tick rate and 20.
+    pub frames_per_s: u32,
+    /// Bytes per second from one client.
+    #[serde(with = "units::bytes")]
+    pub bytes_per_s: usize,
+    /// Pings per second from one client.
+    pub pings_per_s: u32,
+    /// How long a client may go on exceeding a budget before it is closed.
+    #[serde(with = "units::duration")]
+    pub excess_deadline: Duration,
+    /// The kernel's send buffer of one connection.
+    #[serde(with = "units::bytes")]
+    pub send_buffer_bytes: usize,
+}
+
+/// The demo game.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ArenaSection {
+    /// Length of a side, in metres.
+    pub size_m: u16,
+    /// Players that the server plays itself.
+    pub bots: u32,
+    /// Wanderers.
+    pub drones: u32,
+    /// Things to pick up.
+    pub pickups: u32,
+    /// How far a player sees, in metres.
+    pub view_radius_m: u16,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        let local = |port| SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
+        Self {
+            listen: local(7777),
+            admin_listen: local(7778),
+            allow_plaintext: false,
+            seed: 1,
+            tick_hz: 30,
+            room_capacity: 1000,
+            connections_max: 5000,
+            rooms_max: 16,
+            room_empty_after: Duration::from_secs(30),
+            json_session: JsonSession::Auto,
+            json_state_hz: 10,
+            allowed_origins: Vec::new(),
+            retry_after: Duration::from_secs(2),
+            limits: Limits::default(),
+            arena: ArenaSection::default(),
+        }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            handshakes_max: 256,
+            head_deadline: Duration::from_secs(5),
+            hello_deadline: Duration::from_secs(5),
+            partial_frame_deadline: Duration::from_secs(10),
+            ping_after: Duration::from_secs(15),
+            write_stall_deadline: Duration::from_secs(15),
+            message_bytes_max: CLIENT_MESSAGE_BYTES_MAX,
+            fragments_max: 8,
+            frames_per_s: 0,
+            bytes_per_s: 16 * 1024,
+            pings_per_s: 1,
+            excess_deadline: Duration::from_secs(5),
+            send_buffer_bytes: 64 * 1024,
+        }
+    }
+}
+
+impl Default for ArenaSection {
+    fn default() -> Self {
+        Self { size_m: 200, bots: 6, drones: 40, pickups: 12, view_radius_m: 300 }
+    }
+}
+
+/// Why there is no usable configuration. Each says key, value and what is allowed.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file that was named cannot be read.
+    #[error("cannot read the configuration file {path}: {why}")]
+    File {
+        /// As it was named.
+        path: String,
+        /// The system's words.
+        why: std::io::Error,
+    },
+    /// A layer holds something that is no configuration.
+    #[error("{0}")]
+    Layer(Box<figment::Error>),
+    /// `PORT` is no port.
+    #[error("PORT = `{0}` is not allowed; a port is a number from 0 to 65535")]
+    Port(String),
+    /// A value out of its range.
+    #[error("{key} = {value} is not allowed; {allowed}")]
+    Value {
+        /// As in the TOML file.
+        key: &'static str,
+        /// What it was set to.
+        value: String,
+        /// What it may be.
+        allowed: String,
+    },
+}
+
+/// Values given on the command line, by their dotted keys.
+pub type Flags = Vec<(&'static str, figment::value::Value)>;
+
+impl Config {
+    /// All layers on top of each other, validated.
+    ///
+    /// # Errors
+    /// [`ConfigError`], a sentence for the operator.
+    pub fn load(file: Option<&Path>, flags: Flags) -> Result<Self, ConfigError> {
+        let mut layers = Figment::from(Serialized::defaults(Self::default()));
+        if let Some(path) = file {
+            let text = std::fs::read_to_string(path)
+                .map_err(|why| ConfigError::File { path: path.display().to_string(), why })?;
+            layers = layers.merge(Toml::string(&text));
+        }
+        if let Ok(port) = std::env::var("PORT") {
+            let number = port.parse::<u16>().map_err(|_| ConfigError::Port(port))?;
+            let address = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), number);
+            layers = layers.merge(("listen", address));
+        }
+        // `TICKWIRE_TEST_…` steers tests and is no configuration.
+        let environment = Env::prefixed("TICKWIRE_").filter(|key| !key.starts_with("test_")).split("__");
+        layers = layers.merge(environment);
+        for (key, value) in flags {
+            layers = layers.merge((key, value));
+        }
+        let config: Self = layers.extract().map_err(|error| ConfigError::Layer(Box::new(error)))?;
+        config.validate()?;
+        Ok(config)
+    }
+
+    /// Whether the values make sense, each and together.
+    ///
+    /// # Errors
+    /// [`ConfigError::Value`] for the first that does not.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        if !self.allow_plaintext && !self.listen.ip().is_loopback() {
+            return Err(refuse(
+                "listen",
+                self.listen,
+                "a public address without TLS needs --allow-plaintext (allow_plaintext = true), or listen on \
+                 127.0.0.1 behind a proxy that ends TLS",
+            ));
+        }
+        within("seed", self.seed, 0, 1 << 53)?;
+        within("tick_hz", self.tick_hz, 1, 240)?;
+        within("room_capacity", self.room_capacity, 1, 100_000)?;
+        within("connections_max", self.connections_max, 1, 1_000_000)?;
+        within("rooms_max", self.rooms_max, 1, 1000)?;
+        within("json_state_hz", self.json_state_hz, 1, 20)?;
+        spans("room_empty_after", self.room_empty_after, Duration::from_millis(10))?;
+        spans("retry_after", self.retry_after, Duration::ZERO)?;
+        for origin in &self.allowed_origins {
+            let host = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
+            if host.is_none_or(|host| host.is_empty() || host.contains('/')) {
+                return Err(refuse("allowed_origins", origin, "an origin is like https://game.example:8443"));
+            }
+        }
+        self.limits.validate()?;
+        within("arena.size_m", self.arena.size_m, 50, 4000)?;
+        within("arena.bots", self.arena.bots, 0, 1000)?;
+        within("arena.drones", self.arena.drones, 0, 10_000)?;
+        within("arena.pickups", self.arena.pickups, 0, 1000)?;
+        within("arena.view_radius_m", self.arena.view_radius_m, 10, 6000)
+    }
+
+    /// Whether the JSON session may be used with these settings.
+    #[must_use]
+    pub fn json_allowed(&self) -> bool {
+        match self.json_session {
+            JsonSession::Auto => self.listen.ip().is_loopback(),
+            JsonSession::On => true,
+            JsonSession::Off => false,
+        }
+    }
+
+    /// Frames per second that one client may send.
+    #[must_use]
+    pub fn frames_per_s(&self) -> u32 {
+        match self.limits.frames_per_s {
+            0 => 2 * u32::from(self.tick_hz) + 20,
+            set => set,
+        }
+    }
+}
+
+impl Limits {
+    fn validate(&self) -> Result<(), ConfigError> {
+        let shortest = Duration::from_millis(10);
+        within("limits.handshakes_max", self.handshakes_max, 1, 100_000)?;
+        spans("limits.head_deadline", self.head_deadline, shortest)?;
+        spans("limits.hello_deadline", self.hello_deadline, shortest)?;
+        spans("limits.partial_frame_deadline", self.partial_frame_deadline, shortest)?;
+        spans("limits.ping_after", self.ping_after, shortest)?;
+        spans("limits.write_stall_deadline", self.write_stall_deadline, shortest)?;
+        spans("limits.excess_deadline", self.excess_deadline, Duration::ZERO)?;
+        // A Hello of the default arena must fit, whatever is set here.
+        let smallest = 512 + NAME_BYTES_MAX;
+        within("limits.message_bytes_max", self.message_bytes_max, smallest, CLIENT_MESSAGE_BYTES_MAX)?;
+        within("limits.fragments_max", self.fragments_max, 1, 1024)?;
+        within("limits.frames_per_s", self.frames_per_s, 0, 100_000)?;
+        within("limits.bytes_per_s", self.bytes_per_s, CLIENT_MESSAGE_BYTES_MAX, 1 << 30)?;
+        within("limits.pings_per_s", self.pings_per_s, 1, 1000)?;
+        within("limits.send_buffer_bytes", self.send_buffer_bytes, 4096, 16 << 20)
+    }
+}
+
+fn within<T: PartialOrd + std::fmt::Display>(
+    key: &'static str,
+    value: T,
+    min: T,
+    max: T,
+) -> Result<(), ConfigError> {
+    if value < min || value > max {
+        return Err(refuse(key, value, &format!("it must be from {min} to {max}")));
+    }
+    Ok(())
+}
+
+/// Durations have one upper bound: a day is as good as never.
+fn spans(key: &'static str, value: Duration, min: Duration) -> Result<(), ConfigError> {
+    let max = Duration::from_secs(24 * 3600);
+    if value < min || value > max {
+        return Err(refuse(key, format!("{value:?}"), &format!("it must be from {min:?} to 24h")));
+    }
+    Ok(())
+}
+
+fn refuse(key: &'static str, value: impl std::fmt::Display, allowed: &str) -> ConfigError {
+    ConfigError::Value { key, value: value.to_string(), allowed: allowed.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn defaults_make_sense_and_come_back_as_toml() {
+        let config = Config::default();
+        config.validate().expect("defaults");
+        let text = toml::to_string(&config).expect("toml");
+        assert_eq!(toml::from_str::<Config>(&text).expect("own toml"), config);
+    }
+
+    #[test]
+    fn a_refusal_names_key_value_and_range() {
+        let config = Config { tick_hz: 0, ..Config::default() };
+        let words = config.validate().expect_err("0 Hz").to_string();
+        assert_eq!(words, "tick_hz = 0 is not allowed; it must be from 1 to 240");
+    }
+
+    #[test]
+    fn public_and_plain_needs_to_be_said() {
+        let mut config = Config { listen: ([0, 0, 0, 0], 80).into(), ..Config::default() };
+        assert!(config.validate().expect_err("public").to_string().contains("--allow-plaintext"));
+        config.allow_plaintext = true;
+        config.validate().expect("said");
+        assert!(!config.json_allowed(), "JSON is for loopback unless said otherwise");
+    }
+
+    #[test]
+    fn unknown_keys_are_named() {
+        let error = toml::from_str::<Config>("tick_rate = 30").expect_err("unknown key");
+        assert!(error.to_string().contains("tick_rate"));
+    }
+}

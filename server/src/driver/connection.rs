@@ -1,0 +1,268 @@
+//! One WebSocket connection from the upgrade to its last byte. Two tasks: one reads, the other one writes what
+//! the kernel would not take at once and keeps the deadlines.
+//!
+//! However it ends, the order is the same: one close frame after all that was queued, our side shut down, the
+//! peer's side read to its end for a moment (else a reset would eat the close frame), the socket dropped.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tickwire_shared::wire::codec::{self, CodecError};
+use tickwire_shared::{Close, CloseCode, Micros, Protocol};
+use tokio::net::TcpStream;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::task::JoinHandle;
+
+use super::entrance::Entrance;
+use super::hub::Hub;
+use super::json::Gateway;
+use super::link::{Downlink, GATEWAY_FRAMES_MAX};
+use super::meter::{FrameKind, Meter, Verdict};
+use super::socket::{Driven, Failure, FrameReader, Kind, Outbox, ReadSide, Received, Vitals};
+use super::tally::{Drop as Dropped, Ended};
+use super::upgrade::Subprotocol;
+use super::watchdog::{Check, Pulse, Watchdog};
+
+/// For a close frame to leave, behind what was queued before it.
+const CLOSE_DEADLINE: Duration = Duration::from_secs(2);
+/// For the peer to close its side after we closed ours.
+const LINGER: Duration = Duration::from_secs(1);
+/// JSON messages that may wait for their gateway.
+const TEXTS_MAX: usize = 32;
+
+/// A connection that has just been upgraded.
+pub(super) struct Opened {
+    pub(super) stream: TcpStream,
+    /// Read together with the request.
+    pub(super) ahead: Vec<u8>,
+    pub(super) subprotocol: Subprotocol,
+    /// Its place among the sessions.
+    pub(super) permit: OwnedSemaphorePermit,
+}
+
+/// Serves a connection until it is gone.
+pub(super) async fn serve<P: Protocol>(hub: Arc<Hub<P>>, opened: Opened) {
+    let Opened { stream, ahead, subprotocol, permit } = opened;
+    let (read, write) = stream.into_split();
+    let outbox = Arc::new(Outbox::new(write));
+    let vitals = Arc::new(Vitals::new(hub.clock.now()));
+    let joined = Arc::new(AtomicBool::new(false));
+    let (kind, intake) = match subprotocol {
+        Subprotocol::Binary => {
+            let downlink = Downlink::Socket(Arc::clone(&outbox));
+            (Kind::Binary, Intake::Session(Entrance::new(Arc::clone(&hub), downlink, Arc::clone(&joined))))
+        }
+        Subprotocol::Json => {
+            let (text_sender, texts) = mpsc::channel(TEXTS_MAX);
+            let (frame_sender, frames) = mpsc::channel(GATEWAY_FRAMES_MAX);
+            let downlink = Downlink::Gateway { frames: frame_sender, outbox: Arc::clone(&outbox) };
+            let entrance = Entrance::new(Arc::clone(&hub), downlink, Arc::clone(&joined));
+            tokio::spawn(Gateway::new(Arc::clone(&hub), entrance, Arc::clone(&outbox)).run(texts, frames));
+            (Kind::Text, Intake::Json(text_sender))
+        }
+    };
+    let side = ReadSide::new(ahead, read, Arc::clone(&vitals), hub.clock);
+    let reading = Reading { hub: Arc::clone(&hub), outbox: Arc::clone(&outbox), intake, kind };
+    let reader = tokio::spawn(reading.run(side));
+    hub.tally.sessions.add(1);
+    let keeper = Keeper { hub: &hub, outbox: &outbox, vitals: &vitals, joined: &joined, reader };
+    let ended = keeper.keep().await;
+    hub.tally.ended(ended);
+    hub.tally.sent_bytes.add(outbox.sent_bytes());
+    tracing::debug!(how = ended.label(), subprotocol = subprotocol.name(), "connection ended");
+    drop(permit);
+}
+
+/// Where messages go.
+enum Intake<P: Protocol> {
+    /// Decoded, into the room.
+    Session(Entrance<P>),
+    /// As text, to the gateway.
+    Json(mpsc::Sender<String>),
+}
+
+/// The reading task.
+struct Reading<P: Protocol> {
+    hub: Arc<Hub<P>>,
+    outbox: Arc<Outbox>,
+    intake: Intake<P>,
+    kind: Kind,
+}
+
+impl<P: Protocol> Reading<P> {
+    /// Reads until a close is under way, then throws the rest away until the peer has closed its side.
+    async fn run(self, mut side: ReadSide) {
+        // The intake is dropped, and the room left, before the rest is thrown away.
+        if self.read(&mut side).await == Stopped::Closing {
+            side.discard().await;
+        }
+    }
+
+    async fn read(mut self, side: &mut ReadSide) -> Stopped {
+        let mut meter = Meter::new(self.hub.rates(), self.hub.clock.now());
+        let mut frames = FrameReader::new(side, self.kind, self.hub.bounds());
+        let mut spoiled = false;
+        loop {
+            let next = frames.next().await;
+            if self.outbox.closing() {
+                return Stopped::Closing;
+            }
+            let handled = match next {
+                Ok((received, wire_bytes)) => self.handle(received, wire_bytes, &mut meter, &mut spoiled),
+                Err(Failure::Gone) => return Stopped::Gone,
+                Err(Failure::Violation(close)) => Err(close),
+            };
+            if let Err(close) = handled {
+                self.outbox.close(&close);
+                return Stopped::Closing;
+            }
+        }
+    }
+
+    /// One frame. `spoiled` remembers that a part of the message in hand was dropped.
+    fn handle(
+        &mut self,
+        received: Received<'_>,
+        wire_bytes: usize,
+        meter: &mut Meter,
+        spoiled: &mut bool,
+    ) -> Result<(), Close> {
+        let now = self.hub.clock.now();
+        let tally = &self.hub.tally;
+        tally.received_frames.add(1);
+        tally.received_bytes.add(wire_bytes as u64);
+        if let Received::Close(peer) = &received {
+            self.outbox.close_echo(peer.0);
+            return Ok(());
+        }
+        let kind = if matches!(received, Received::Ping(_)) { FrameKind::Ping } else { FrameKind::Other };
+        let excess = match meter.frame(kind, wire_bytes, now) {
+            Verdict::Fine => false,
+            Verdict::Excess(why) => {
+                tally.dropped(why);
+                true
+            }
+            Verdict::Close(close) => return Err(close),
+        };
+        match received {
+            Received::Fragment => *spoiled |= excess,
+            Received::Message(message) => {
+                if !(std::mem::take(spoiled) | excess) {
+                    self.take(message, now)?;
+                }
+            }
+            Received::Ping(payload) if !excess => self.outbox.pong(payload),
+            Received::Ping(_) | Received::Pong | Received::Close(_) => {}
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, message: &[u8], now: Micros) -> Result<(), Close> {
+        match &mut self.intake {
+            Intake::Session(entrance) => {
+                let message = codec::decode(message).map_err(|error| match error {
+                    CodecError::Malformed => Close::new(CloseCode::BadMessage),
+                    CodecError::TrailingBytes(_) => {
+                        Close::because(CloseCode::BadMessage, &error.to_string())
+                    }
+                })?;
+                entrance.take(message, now)
+            }
+            Intake::Json(texts) => {
+                // Checked to be UTF-8 when it was put together.
+                if texts.try_send(String::from_utf8_lossy(message).into_owned()).is_err() {
+                    self.hub.tally.dropped(Dropped::InboxFull);
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Why reading stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stopped {
+    /// A close is under way.
+    Closing,
+    /// The peer ended the stream without one.
+    Gone,
+}
+
+/// The other task: writes what waits, keeps the deadlines, ends the connection.
+struct Keeper<'a, P: Protocol> {
+    hub: &'a Hub<P>,
+    outbox: &'a Outbox,
+    vitals: &'a Vitals,
+    joined: &'a AtomicBool,
+    reader: JoinHandle<()>,
+}
+
+impl<P: Protocol> Keeper<'_, P> {
+    async fn keep(mut self) -> Ended {
+        let limits = &self.hub.config.limits;
+        let mut watchdog = Watchdog::new(limits, self.hub.clock.now());
+        let drive = self.outbox.drive(limits.write_stall_deadline);
+        let ending = self.hub.ended();
+        tokio::pin!(drive, ending);
+        let driven = loop {
+            let wait = match self.check(&mut watchdog) {
+                Some(wait) => wait,
+                None => continue,
+            };
+            tokio::select! {
+                () = self.outbox.close_queued() => break None,
+                driven = &mut drive => break Some(driven),
+                read = &mut self.reader => {
+                    if read.is_err() {
+                        tracing::error!("a reading task panicked");
+                        self.outbox.close(&Close::new(CloseCode::Internal));
+                    }
+                    if !self.outbox.closing() {
+                        return Ended::Cut;
+                    }
+                    // The peer has closed its side already: nothing to wait for after our close frame.
+                    let _ = tokio::time::timeout(CLOSE_DEADLINE, &mut drive).await;
+                    return self.outbox.closed_with();
+                }
+                close = &mut ending, if !self.outbox.closing() => { self.outbox.close(&close); }
+                () = tokio::time::sleep(wait) => {}
+            }
+        };
+        let driven = match driven {
+            Some(driven) => driven,
+            None => tokio::time::timeout(CLOSE_DEADLINE, &mut drive).await.unwrap_or(Driven::Stalled),
+        };
+        let ended = match driven {
+            Driven::CloseSent => {
+                self.outbox.shutdown();
+                let _ = tokio::time::timeout(LINGER, &mut self.reader).await;
+                self.outbox.closed_with()
+            }
+            Driven::Broken => Ended::Cut,
+            Driven::Stalled => Ended::Stalled,
+        };
+        self.reader.abort();
+        ended
+    }
+
+    /// Lets the watchdog look; `None` when something was done and it should look again.
+    fn check(&self, watchdog: &mut Watchdog) -> Option<Duration> {
+        let pulse = Pulse {
+            joined: self.joined.load(Ordering::Acquire),
+            frame_at: self.vitals.frame_at(),
+            partial_since: self.vitals.partial_since(),
+        };
+        match watchdog.check(pulse, self.hub.clock.now()) {
+            Check::Wait(wait) => Some(wait),
+            Check::Ping => {
+                self.outbox.ping();
+                None
+            }
+            Check::Close(close) => {
+                self.outbox.close(&close);
+                Some(CLOSE_DEADLINE)
+            }
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! What the two ports answer. The public one takes players; the admin one is for the operator.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{any, get};
+use axum::{Json, Router};
+use serde_json::json;
+use tickwire_shared::Protocol;
+
+use super::connection::{self, Opened};
+use super::hub::Hub;
+use super::upgrade::{self, Asked, Policy, Refusal};
+use super::{metrics, socket};
+
+/// The embedded page: a canvas over the JSON session.
+const PAGE: &str = include_str!("page.html");
+/// The page is one file: nothing from elsewhere, and no connection but to here.
+const PAGE_POLICY: &str = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; \
+                           img-src data:; connect-src 'self'";
+/// What a client is told to wait when the server is full, in seconds.
+const FULL_RETRY_AFTER_S: &str = "5";
+
+/// The public port.
+pub(super) fn public<P: Protocol>(hub: Arc<Hub<P>>) -> Router {
+    Router::new()
+        .route("/", get(page))
+        .route("/ws", any(websocket::<P>))
+        .route("/healthz", get("ok\n"))
+        .route("/readyz", get(readyz::<P>))
+        .route("/rooms", get(rooms::<P>))
+        .with_state(hub)
+}
+
+/// The admin port.
+pub(super) fn admin<P: Protocol>(hub: Arc<Hub<P>>) -> Router {
+    Router::new()
+        .route("/healthz", get("ok\n"))
+        .route("/readyz", get(readyz::<P>))
+        .route("/metrics", get(metrics::<P>))
+        .with_state(hub)
+}
+
+async fn page() -> Response {
+    let headers = [
+        (header::CONTENT_TYPE, "text/html; charset=utf-8"),
+        (header::CACHE_CONTROL, "no-cache"),
+        (header::CONTENT_SECURITY_POLICY, PAGE_POLICY),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    ];
+    (headers, PAGE).into_response()
+}
+
+async fn readyz<P: Protocol>(State(hub): State<Arc<Hub<P>>>) -> Response {
+    if hub.is_ready() {
+        return "ready\n".into_response();
+    }
+    (StatusCode::SERVICE_UNAVAILABLE, "going away\n").into_response()
+}
+
+async fn rooms<P: Protocol>(State(hub): State<Arc<Hub<P>>>) -> Response {
+    let rooms: Vec<_> = hub
+        .rooms
+        .views()
+        .into_iter()
+        .map(|room| {
+            json!({
+                "name": room.name,
+                "players": room.status.clients,
+                "capacity": room.capacity,
+                "tick": room.status.tick.0,
+            })
+        })
+        .collect();
+    Json(rooms).into_response()
+}
+
+async fn metrics<P: Protocol>(State(hub): State<Arc<Hub<P>>>) -> Response {
+    let headers = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
+    (headers, metrics::text(&hub)).into_response()
+}
+
+async fn websocket<P: Protocol>(State(hub): State<Arc<Hub<P>>>, mut request: Request) -> Response {
+    let asked =
+        Asked { method: request.method(), version: request.version(), headers: request.headers() };
+    let policy =
+        Policy { json_allowed: hub.config.json_allowed(), allowed_origins: &hub.config.allowed_origins };
+    let subprotocol = match upgrade::check(asked, policy) {
+        Ok(subprotocol) => subprotocol,
+        Err(refusal) => return refuse(&hub, refusal),
+    };
+    let permit = match Arc::clone(&hub.sessions).try_acquire_owned() {
+        Ok(permit) if hub.is_ready() => permit,
+        _ => return refuse(&hub, full()),
+    };
+    let (mut response, pending) = match socket::upgrade(&mut request) {
+        Ok(upgraded) => upgraded,
+        Err(sentence) => {
+            return refuse(&hub, Refusal { status: StatusCode::BAD_REQUEST, header: None, sentence });
+        }
+    };
+    let name = HeaderValue::from_static(subprotocol.name());
+    response.headers_mut().insert(header::SEC_WEBSOCKET_PROTOCOL, name);
+    tokio::spawn(async move {
+        if let Some((stream, ahead)) = pending.stream(hub.config.limits.head_deadline).await {
+            connection::serve(hub, Opened { stream, ahead, subprotocol, permit }).await;
+        }
+    });
+    response
+}
+
+fn full() -> Refusal {
+    Refusal {
+        status: StatusCode::SERVICE_UNAVAILABLE,
+        header: Some((header::RETRY_AFTER, FULL_RETRY_AFTER_S)),
+        sentence: "The server is full or going away; try again later.".to_owned(),
+    }
+}
+
+fn refuse<P: Protocol>(hub: &Hub<P>, refusal: Refusal) -> Response {
+    hub.tally.upgrades_refused.add(1);
+    tracing::debug!(status = refusal.status.as_u16(), why = refusal.sentence, "upgrade refused");
+    let mut response = Response::new(Body::from(refusal.sentence + "\n"));
+    *response.status_mut() = refusal.status;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    if let Some((name, value)) = refusal.header {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    response
+}

@@ -1,0 +1,74 @@
+//! What every connection of one server shares.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tickwire_shared::{Close, Protocol};
+use tokio::sync::{Semaphore, watch};
+
+use super::clock::Clock;
+use super::json::Dialect;
+use super::meter::Rates;
+use super::options::SocketOptions;
+use super::rooms::Rooms;
+use super::socket::Bounds;
+use super::tally::Tally;
+use crate::config::Config;
+
+/// Messages that may wait for one tick, for each that its connection may send per second.
+const INBOX_PER_FRAME_RATE: usize = 2;
+
+/// One server.
+pub(super) struct Hub<P: Protocol> {
+    pub(super) config: Config,
+    pub(super) rooms: Arc<Rooms<P>>,
+    pub(super) dialect: Arc<dyn Dialect<P>>,
+    pub(super) tally: Tally,
+    pub(super) clock: Clock,
+    /// One permit per WebSocket session.
+    pub(super) sessions: Arc<Semaphore>,
+    /// Set when the server goes away: the close for everybody.
+    pub(super) ending: watch::Receiver<Option<Close>>,
+    /// The options of the socket that was accepted last.
+    pub(super) accepted_options: Mutex<Option<SocketOptions>>,
+}
+
+impl<P: Protocol> Hub<P> {
+    pub(super) fn bounds(&self) -> Bounds {
+        let limits = &self.config.limits;
+        Bounds { message_bytes_max: limits.message_bytes_max, fragments_max: limits.fragments_max }
+    }
+
+    pub(super) fn rates(&self) -> Rates {
+        let limits = &self.config.limits;
+        Rates {
+            frames_per_s: self.config.frames_per_s(),
+            bytes_per_s: u32::try_from(limits.bytes_per_s).unwrap_or(u32::MAX),
+            pings_per_s: limits.pings_per_s,
+            excess_deadline: limits.excess_deadline,
+            retry_after: self.config.retry_after,
+        }
+    }
+
+    pub(super) fn inbox_max(&self) -> usize {
+        INBOX_PER_FRAME_RATE * self.config.frames_per_s() as usize
+    }
+
+    /// Whether new sessions are let in.
+    pub(super) fn is_ready(&self) -> bool {
+        self.ending.borrow().is_none()
+    }
+
+    pub(super) fn note_options(&self, options: SocketOptions) {
+        *self.accepted_options.lock().unwrap_or_else(PoisonError::into_inner) = Some(options);
+    }
+
+    /// Resolves when the server goes away.
+    pub(super) async fn ended(&self) -> Close {
+        let mut ending = self.ending.clone();
+        match ending.wait_for(Option::is_some).await {
+            Ok(close) => close.clone().unwrap_or(Close::new(tickwire_shared::CloseCode::GoingAway)),
+            // The server's handle was dropped without a word.
+            Err(_) => Close::new(tickwire_shared::CloseCode::GoingAway),
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! Where a connection and its room meet: a bounded inbox one way, frames the other way. Neither waits for the
+//! other.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tickwire_shared::wire::message::ClientMessage;
+use tickwire_shared::{ClientId, Close, CloseCode, Micros, Protocol};
+use tokio::sync::mpsc;
+
+use super::socket::{self, Outbox};
+
+/// What a client sends after its Hello.
+pub(super) type Message<P> = ClientMessage<<P as Protocol>::Input, <P as Protocol>::Command>;
+
+/// Messages for the JSON gateway that may wait before the room is told to pack nothing.
+pub(super) const GATEWAY_FRAMES_MAX: usize = 8;
+
+/// Messages and the times at which they arrived, oldest first.
+pub(super) type Inbox<P> = VecDeque<(Micros, Message<P>)>;
+
+/// One connection as its room sees it, and the other way round.
+pub(super) struct Link<P: Protocol> {
+    client: ClientId,
+    inbox: Mutex<Inbox<P>>,
+    inbox_max: usize,
+    downlink: Downlink,
+    gone: AtomicBool,
+}
+
+/// Where a room's messages go.
+pub(super) enum Downlink {
+    /// Straight to the socket.
+    Socket(Arc<Outbox>),
+    /// To the gateway of a JSON session; the close goes to its socket.
+    Gateway {
+        /// Bounded by [`GATEWAY_FRAMES_MAX`].
+        frames: mpsc::Sender<Vec<u8>>,
+        /// Of the same connection.
+        outbox: Arc<Outbox>,
+    },
+}
+
+/// The inbox was full and the message is dropped.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct InboxFull;
+
+impl<P: Protocol> Link<P> {
+    pub(super) fn new(client: ClientId, downlink: Downlink, inbox_max: usize) -> Self {
+        Self { client, inbox: Mutex::default(), inbox_max, downlink, gone: AtomicBool::new(false) }
+    }
+
+    pub(super) fn client(&self) -> ClientId {
+        self.client
+    }
+
+    /// From the connection: a message for the next tick.
+    pub(super) fn post(&self, message: Message<P>, arrived: Micros) -> Result<(), InboxFull> {
+        let mut inbox = self.inbox.lock().unwrap_or_else(PoisonError::into_inner);
+        if inbox.len() >= self.inbox_max {
+            return Err(InboxFull);
+        }
+        inbox.push_back((arrived, message));
+        Ok(())
+    }
+
+    /// From the connection: it is over.
+    pub(super) fn leave(&self) {
+        self.gone.store(true, Ordering::Release);
+    }
+
+    /// For the room: whether the connection is over.
+    pub(super) fn gone(&self) -> bool {
+        self.gone.load(Ordering::Acquire)
+    }
+
+    /// For the room: takes all messages, leaving the emptied `into` behind.
+    pub(super) fn collect(&self, into: &mut Inbox<P>) {
+        std::mem::swap(&mut *self.inbox.lock().unwrap_or_else(PoisonError::into_inner), into);
+    }
+
+    /// For the room: whether a frame sent now would go out now.
+    pub(super) fn writable(&self) -> bool {
+        match &self.downlink {
+            Downlink::Socket(outbox) => !outbox.congested(),
+            Downlink::Gateway { frames, outbox } => frames.capacity() > 1 && !outbox.congested(),
+        }
+    }
+
+    /// For the room: one message. `scratch` is for framing it.
+    pub(super) fn send(&self, message: Vec<u8>, scratch: &mut Vec<u8>) {
+        match &self.downlink {
+            // Refused means that a close is under way; the connection will say that it is gone.
+            Downlink::Socket(outbox) => {
+                let _ = outbox.send(socket::binary(&message, scratch));
+            }
+            Downlink::Gateway { frames, outbox } => {
+                if frames.try_send(message).is_err() {
+                    // A gap would break the session for good, so end it in words.
+                    outbox.close(&Close::new(CloseCode::TooSlow));
+                }
+            }
+        }
+    }
+
+    /// For the room: the end.
+    pub(super) fn close(&self, close: &Close) {
+        match &self.downlink {
+            Downlink::Socket(outbox) | Downlink::Gateway { outbox, .. } => {
+                outbox.close(close);
+            }
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! The counters as Prometheus text, by the names that `surface.md` promises.
+
+use std::fmt::{Display, Write};
+
+use tickwire_shared::Protocol;
+
+use super::hub::Hub;
+use super::tally::Drop as Dropped;
+use super::timing::{STAGES, TICK_BUCKETS_MICROS, Timing};
+use super::totals::Totals;
+
+/// Everything that is counted, now.
+pub(super) fn text<P: Protocol>(hub: &Hub<P>) -> String {
+    let Totals { counters, timing } = hub.rooms.totals();
+    let rooms = hub.rooms.views();
+    let mut page = Page(String::new());
+    page.gauge("rooms", "Rooms.", rooms.len());
+    page.gauge("clients", "Clients in rooms.", rooms.iter().map(|room| room.status.clients).sum::<usize>());
+    let paused = rooms.iter().map(|room| room.status.paused_clients).sum::<usize>();
+    page.gauge("paused_clients", "Clients for which nothing is packed at the moment.", paused);
+    page.gauge("entities", "Entities in all rooms.", rooms.iter().map(|room| room.status.entities).sum::<usize>());
+
+    page.counter("ticks_total", "Ticks simulated.", &[("", counters.ticks)]);
+    page.counter("tick_late_total", "Ticks that began after their deadline.", &[("", timing.late)]);
+    page.counter("tick_skipped_total", "Ticks given up.", &[("", timing.skipped)]);
+    page.tick_durations(&timing);
+
+    let tally = &hub.tally;
+    page.counter("connections_total", "TCP connections accepted.", &[("", tally.accepted.total())]);
+    page.counter("accept_errors_total", "Failures to accept.", &[("", tally.accept_errors.total())]);
+    page.counter("upgrades_refused_total", "Refused upgrades.", &[("", tally.upgrades_refused.total())]);
+    page.counter("sessions_total", "WebSocket connections.", &[("", tally.sessions.total())]);
+    let ends: Vec<_> =
+        tally.ends().into_iter().map(|(how, count)| (format!("code=\"{}\"", how.label()), count)).collect();
+    page.counter("closes_total", "Ended WebSocket connections by close code.", &ends);
+    page.counter("received_bytes_total", "Bytes of WebSocket frames received.", &[(
+        "",
+        tally.received_bytes.total(),
+    )]);
+    page.counter("received_frames_total", "WebSocket frames received.", &[("", tally.received_frames.total())]);
+    page.counter("sent_bytes_total", "Bytes of messages to clients.", &[("", counters.sent_bytes)]);
+    let drops: Vec<_> = Dropped::ALL
+        .into_iter()
+        .map(|why| (format!("reason=\"{}\"", why.label()), tally.drops(why)))
+        .chain([
+            ("reason=\"commands_pending\"".to_owned(), counters.commands_dropped),
+            ("reason=\"events_waiting\"".to_owned(), counters.events_dropped),
+        ])
+        .collect();
+    page.counter("dropped_messages_total", "Messages dropped, by reason.", &drops);
+
+    let inputs = counters.inputs;
+    page.counter("inputs_total", "Inputs by outcome.", &[
+        ("outcome=\"on_time\"", inputs.on_time),
+        ("outcome=\"late\"", inputs.late),
+        ("outcome=\"early\"", inputs.early),
+        ("outcome=\"double\"", inputs.double),
+        ("outcome=\"missing\"", inputs.missing),
+        ("outcome=\"impossible\"", inputs.impossible),
+    ]);
+    page.counter("commands_total", "Commands handed to games.", &[("", counters.commands)]);
+    page.counter("snapshots_total", "Frames packed.", &[("", counters.frames)]);
+    page.counter("heartbeats_total", "Frames without anything due.", &[("", counters.heartbeats)]);
+    page.counter("paused_client_ticks_total", "Client-ticks without packing.", &[(
+        "",
+        counters.paused_client_ticks,
+    )]);
+    page.counter("resyncs_total", "Frames that brought a paused client back.", &[("", counters.resyncs)]);
+    page.counter("state_mismatches_total", "Checksums that differed.", &[("", counters.state_mismatches)]);
+    page.counter("false_acks_total", "Acknowledgements of what was never sent.", &[("", counters.false_acks)]);
+    page.counter("updates_total", "Entity updates spliced into frames.", &[("", counters.updates_spliced)]);
+    page.counter("updates_bits_total", "Bits of these.", &[("", counters.updates_spliced_bits)]);
+    page.counter("game_panics_total", "Panics of games.", &[("", counters.panics)]);
+    page.0
+}
+
+struct Page(String);
+
+impl Page {
+    fn line(&mut self, line: std::fmt::Arguments<'_>) {
+        // Writing to a string cannot fail.
+        let _ = self.0.write_fmt(format_args!("{line}\n"));
+    }
+
+    fn head(&mut self, name: &str, help: &str, kind: &str) {
+        self.line(format_args!("# HELP tickwire_{name} {help}"));
+        self.line(format_args!("# TYPE tickwire_{name} {kind}"));
+    }
+
+    fn gauge(&mut self, name: &str, help: &str, value: usize) {
+        self.head(name, help, "gauge");
+        self.line(format_args!("tickwire_{name} {value}"));
+    }
+
+    fn counter(&mut self, name: &str, help: &str, values: &[(impl Display, u64)]) {
+        self.head(name, help, "counter");
+        for (label, value) in values {
+            match label.to_string().as_str() {
+                "" => self.line(format_args!("tickwire_{name} {value}")),
+                label => self.line(format_args!("tickwire_{name}{{{label}}} {value}")),
+            }
+        }
+    }
+
+    fn tick_durations(&mut self, timing: &Timing) {
+        let name = "tick_duration_seconds";
+        self.head(name, "Time per tick and stage.", "histogram");
+        for (stage, histogram) in STAGES.iter().zip(&timing.stages) {
+            let mut count = 0;
+            for (bound, bucket) in TICK_BUCKETS_MICROS.iter().zip(histogram.buckets) {
+                count += bucket;
+                let bound = *bound as f64 / 1e6;
+                let labels = format!("stage=\"{stage}\",le=\"{bound}\"");
+                self.line(format_args!("tickwire_{name}_bucket{{{labels}}} {count}"));
+            }
+            count += histogram.buckets[TICK_BUCKETS_MICROS.len()];
+            let sum = histogram.sum_micros as f64 / 1e6;
+            self.line(format_args!("tickwire_{name}_bucket{{stage=\"{stage}\",le=\"+Inf\"}} {count}"));
+            self.line(format_args!("tickwire_{name}_sum{{stage=\"{stage}\"}} {sum}"));
+            self.line(format_args!("tickwire_{name}_count{{stage=\"{stage}\"}} {count}"));
+        }
+    }
+}

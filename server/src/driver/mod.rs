@@ -1,0 +1,47 @@
+//! The shell: sockets, tasks, threads and the clock. Everything asynchronous is in this folder, and nothing in
+//! it knows a rule of any game.
+//!
+//! The modules stand in the order in which a connection passes through them.
+
+mod server;
+
+mod hub;
+
+mod options;
+
+mod accept;
+
+mod http;
+
+mod upgrade;
+
+mod connection;
+
+mod socket;
+
+mod meter;
+
+mod watchdog;
+
+mod entrance;
+
+pub mod json;
+
+mod link;
+
+mod rooms;
+
+mod tick_loop;
+
+mod timing;
+
+mod totals;
+
+mod tally;
+
+mod metrics;
+
+mod clock;
+
+pub use options::SocketOptions;
+pub use server::{RunError, Running, run, start};

@@ -1,0 +1,291 @@
+//! The rooms of the server: who finds one by its name, when one begins, and when one is gone.
+//!
+//! Joins are sent to a room while the directory is locked, and a room leaves the directory under the same lock,
+//! so no join is ever lost between the two.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::time::Duration;
+
+use tickwire_shared::limits::ROOM_BYTES_MAX;
+use tickwire_shared::wire::message::{Hello, ResumeToken};
+use tickwire_shared::{ClientId, Close, CloseCode, Protocol, Tick};
+use tokio::sync::mpsc;
+
+use super::clock::Clock;
+use super::link::Link;
+use super::tick_loop::Join;
+use super::timing::{STAGES, Timing};
+use super::totals::Totals;
+use crate::host::{Counters, Status};
+
+/// The room that is always there.
+pub(super) const DEFAULT_ROOM: &str = "main";
+/// Joins that may wait for one room's next tick.
+const JOINS_MAX: usize = 256;
+/// Ticks between two publications of a room's counters.
+const COUNTERS_EVERY_TICKS: u32 = 8;
+
+/// All rooms.
+pub(super) struct Rooms<P: Protocol> {
+    directory: Mutex<Directory<P>>,
+    settings: Settings,
+    clock: Clock,
+    next_client: AtomicU32,
+    /// Set once, when the server goes away.
+    closing: OnceLock<Close>,
+    start: Box<StartRoom<P>>,
+    /// For the rooms' threads, which report their end here.
+    own: Weak<Self>,
+}
+
+/// Begins a room on a thread of its own.
+pub(super) type StartRoom<P> =
+    dyn Fn(Arc<Rooms<P>>, Arc<Board>, mpsc::Receiver<Join<P>>) -> std::io::Result<()> + Send + Sync;
+
+/// What all rooms have in common.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Settings {
+    pub(super) tick_hz: u16,
+    pub(super) capacity: usize,
+    pub(super) rooms_max: usize,
+    pub(super) empty_after: Duration,
+}
+
+struct Directory<P: Protocol> {
+    rooms: BTreeMap<String, Entry<P>>,
+    /// Sums of the rooms that are gone, so that no total ever falls.
+    buried: Totals,
+}
+
+struct Entry<P: Protocol> {
+    joins: mpsc::Sender<Join<P>>,
+    board: Arc<Board>,
+}
+
+/// Where a room's thread writes what others may read.
+pub(super) struct Board {
+    name: String,
+    capacity: usize,
+    tick_hz: u16,
+    notes: Mutex<Notes>,
+}
+
+#[derive(Clone, Debug)]
+struct Notes {
+    status: Status,
+    counters: Counters,
+    timing: Timing,
+    until_counters: u32,
+}
+
+/// A room at a glance, for `GET /rooms` and the metrics.
+#[derive(Clone, Debug)]
+pub(super) struct RoomView {
+    pub(super) name: String,
+    pub(super) capacity: usize,
+    pub(super) status: Status,
+    pub(super) counters: Counters,
+    pub(super) timing: Timing,
+}
+
+impl<P: Protocol> Rooms<P> {
+    /// Begins the default room.
+    ///
+    /// # Errors
+    /// When the system gives no thread.
+    pub(super) fn open(settings: Settings, clock: Clock, start: Box<StartRoom<P>>) -> std::io::Result<Arc<Self>> {
+        let rooms = Arc::new_cyclic(|own| Self {
+            directory: Mutex::new(Directory { rooms: BTreeMap::new(), buried: Totals::default()}),
+            settings,
+            clock,
+            next_client: AtomicU32::new(1),
+            closing: OnceLock::new(),
+            start,
+            own: own.clone(),
+        });
+        rooms.begin(&mut rooms.lock(), DEFAULT_ROOM)?;
+        Ok(rooms)
+    }
+
+    pub(super) fn clock(&self) -> Clock {
+        self.clock
+    }
+
+    /// A number for a connection that wants to join.
+    pub(super) fn new_client(&self) -> ClientId {
+        ClientId(self.next_client.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Leads a connection to the room that its Hello names.
+    ///
+    /// # Errors
+    /// The close for the client.
+    pub(super) fn join(&self, link: Arc<Link<P>>, hello: Hello) -> Result<(), Close> {
+        let name = if hello.room.is_empty() { DEFAULT_ROOM } else { &hello.room };
+        check_name(name)?;
+        let name = name.to_owned();
+        let mut token = [0; 16];
+        if getrandom::fill(&mut token).is_err() {
+            return Err(Close::because(CloseCode::Internal, "no randomness"));
+        }
+        let mut directory = self.lock();
+        if let Some(close) = self.closing() {
+            return Err(close.clone());
+        }
+        if !directory.rooms.contains_key(&name) {
+            // The default room's place is kept for it, should it have ended.
+            let others = directory.rooms.keys().filter(|other| *other != DEFAULT_ROOM).count();
+            if name != DEFAULT_ROOM && others + 1 >= self.settings.rooms_max {
+                return Err(Close::because(CloseCode::Full, "no more rooms"));
+            }
+            self.begin(&mut directory, &name).map_err(|error| {
+                tracing::error!(%error, "no thread for a new room");
+                Close::because(CloseCode::Full, "no more rooms")
+            })?;
+        }
+        let join = Join { link, hello, resume: ResumeToken(token) };
+        match directory.rooms.get(&name).map(|entry| entry.joins.try_send(join)) {
+            Some(Ok(())) => Ok(()),
+            _ => Err(Close::because(CloseCode::Full, "too many join at once, try again")),
+        }
+    }
+
+    /// Ends every room at its next tick and lets none begin.
+    pub(super) fn end(&self, close: &Close) {
+        // The first one counts.
+        let _ = self.closing.set(close.clone());
+    }
+
+    /// The close for everybody, once the server goes away.
+    pub(super) fn closing(&self) -> Option<&Close> {
+        self.closing.get()
+    }
+
+    /// All rooms, by name.
+    pub(super) fn views(&self) -> Vec<RoomView> {
+        self.lock().rooms.values().map(|entry| entry.board.view()).collect()
+    }
+
+    /// Sums over all rooms, those that are gone included.
+    pub(super) fn totals(&self) -> Totals {
+        let directory = self.lock();
+        let mut totals = directory.buried.clone();
+        directory.rooms.values().for_each(|entry| totals.add(&entry.board.view()));
+        totals
+    }
+
+    /// Whether a room has been empty for too long.
+    pub(super) fn is_stale(&self, board: &Board, empty_micros: u64) -> bool {
+        board.name != DEFAULT_ROOM && u128::from(empty_micros) > self.settings.empty_after.as_micros()
+    }
+
+    /// Takes an empty room out of the directory, unless somebody has just come.
+    pub(super) fn retire(&self, board: &Arc<Board>, joins: &mpsc::Receiver<Join<P>>) -> bool {
+        let mut directory = self.lock();
+        if !joins.is_empty() {
+            return false;
+        }
+        directory.remove(board);
+        true
+    }
+
+    /// Takes an ended room out of the directory; whoever was about to join is told.
+    pub(super) fn bury(&self, board: &Arc<Board>, mut joins: mpsc::Receiver<Join<P>>) {
+        self.lock().remove(board);
+        let close = self.closing().cloned().unwrap_or(Close::new(CloseCode::RoomClosed));
+        while let Ok(join) = joins.try_recv() {
+            join.link.close(&close);
+        }
+    }
+
+    fn begin(&self, directory: &mut Directory<P>, name: &str) -> std::io::Result<()> {
+        let (joins, receiver) = mpsc::channel(JOINS_MAX);
+        let board = Arc::new(Board::new(name, &self.settings));
+        let Some(own) = self.own.upgrade() else { return Err(std::io::ErrorKind::NotFound.into()) };
+        (self.start)(own, Arc::clone(&board), receiver)?;
+        tracing::info!(room = name, "room begins");
+        directory.rooms.insert(name.to_owned(), Entry { joins, board });
+        Ok(())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Directory<P>> {
+        self.directory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<P: Protocol> Directory<P> {
+    fn remove(&mut self, board: &Arc<Board>) {
+        if self.rooms.get(&board.name).is_some_and(|entry| Arc::ptr_eq(&entry.board, board)) {
+            self.rooms.remove(&board.name);
+            self.buried.add(&board.view());
+        }
+    }
+}
+
+/// What a room may be called.
+fn check_name(name: &str) -> Result<(), Close> {
+    let fits = (1..=ROOM_BYTES_MAX).contains(&name.len());
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_');
+    if fits && name.bytes().all(plain) {
+        return Ok(());
+    }
+    Err(Close::because(CloseCode::BadMessage, "a room's name is 1 to 32 of a-z, 0-9, - and _"))
+}
+
+impl Board {
+    fn new(name: &str, settings: &Settings) -> Self {
+        let status = Status { clients: 0, paused_clients: 0, entities: 0, tick: Tick(0), ended: false };
+        Self {
+            name: name.to_owned(),
+            capacity: settings.capacity,
+            tick_hz: settings.tick_hz,
+            notes: Mutex::new(Notes {
+                status,
+                counters: Counters::default(),
+                timing: Timing::default(),
+                until_counters: 0,
+            }),
+        }
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(super) fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    pub(super) fn tick_hz(&self) -> u16 {
+        self.tick_hz
+    }
+
+    pub(super) fn timing(&self, note: impl FnOnce(&mut Timing)) {
+        note(&mut self.notes().timing);
+    }
+
+    /// After each tick: the status always, the counters now and then and at the end.
+    pub(super) fn publish(&self, status: Status, counters: &Counters, stages_micros: [u64; STAGES.len()]) {
+        let mut notes = self.notes();
+        notes.status = status;
+        for (histogram, micros) in notes.timing.stages.iter_mut().zip(stages_micros) {
+            histogram.add(micros);
+        }
+        if notes.until_counters == 0 || status.ended {
+            notes.counters.clone_from(counters);
+            notes.until_counters = COUNTERS_EVERY_TICKS;
+        }
+        notes.until_counters -= 1;
+    }
+
+    fn view(&self) -> RoomView {
+        let Notes { status, counters, timing, .. } = self.notes().clone();
+        RoomView { name: self.name.clone(), capacity: self.capacity, status, counters, timing }
+    }
+
+    fn notes(&self) -> MutexGuard<'_, Notes> {
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

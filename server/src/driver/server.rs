@@ -1,0 +1,273 @@
+//! A server from its first port to its last byte.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tickwire_shared::schema::SchemaError;
+use tickwire_shared::{Close, CloseCode, Protocol};
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, watch};
+
+use super::clock::Clock;
+use super::hub::Hub;
+use super::json::Dialect;
+use super::options::{self, SocketOptions};
+use super::rooms::{DEFAULT_ROOM, Rooms, Settings, StartRoom};
+use super::tally::Tally;
+use super::{accept, http, metrics, tick_loop};
+use crate::config::{Config, ConfigError};
+use crate::host::{Room, RoomConfig};
+use crate::simulation::Game;
+
+/// How long the end of the server waits for connections to read their close frames.
+const GOODBYE_DEADLINE: Duration = Duration::from_secs(5);
+
+/// Why a server does not run.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// Nothing was opened.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The game's schema cannot be used.
+    #[error("the game's schema is unusable: {0}")]
+    Schema(#[from] SchemaError),
+    /// A port is taken, or not ours to open.
+    #[error("cannot listen on {address} ({key}): {why}")]
+    Listen {
+        /// Of the configuration.
+        key: &'static str,
+        /// What it is set to.
+        address: SocketAddr,
+        /// The system's words.
+        why: std::io::Error,
+    },
+    /// No thread for the first room, or no signal handler.
+    #[error("the system refuses: {0}")]
+    System(#[from] std::io::Error),
+}
+
+/// A server that runs. Dropping it ends it without waiting.
+pub struct Running {
+    public_addr: SocketAddr,
+    admin_addr: SocketAddr,
+    ending: watch::Sender<Option<Close>>,
+    close: Close,
+    sessions_max: u32,
+    inside: Arc<dyn Inside>,
+}
+
+/// A server's inside, whatever its game.
+trait Inside: Send + Sync {
+    fn metrics(&self) -> String;
+    fn options(&self) -> Option<SocketOptions>;
+    fn sessions(&self) -> &Semaphore;
+    fn end_rooms(&self, close: &Close);
+}
+
+impl<P: Protocol> Inside for Hub<P> {
+    fn metrics(&self) -> String {
+        metrics::text(self)
+    }
+
+    fn options(&self) -> Option<SocketOptions> {
+        *self.accepted_options.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn sessions(&self) -> &Semaphore {
+        &self.sessions
+    }
+
+    fn end_rooms(&self, close: &Close) {
+        self.rooms.end(close);
+    }
+}
+
+/// Runs a game's server until the process is told to stop: `make_game` makes the game of a room from its name
+/// and a seed, `dialect` is how the game speaks JSON.
+///
+/// # Errors
+/// [`RunError`] when it cannot begin.
+pub async fn run<G: Game>(
+    make_game: impl Fn(&str, u64) -> G + Send + Sync + 'static,
+    dialect: impl Dialect<G::Protocol>,
+    config: Config,
+) -> Result<(), RunError> {
+    let mut stop = StopSignal::listen()?;
+    let running = start(make_game, dialect, config).await?;
+    println!("Tickwire plays at http://{}/ (stop with Ctrl-C)", reachable(running.public_addr()));
+    tracing::info!(public = %running.public_addr(), admin = %running.admin_addr(), "listening");
+    stop.received().await;
+    tracing::info!("going away");
+    running.shutdown().await;
+    Ok(())
+}
+
+/// As [`run`], but returns as soon as the ports are open.
+///
+/// # Errors
+/// [`RunError`] when it cannot begin.
+pub async fn start<G: Game>(
+    make_game: impl Fn(&str, u64) -> G + Send + Sync + 'static,
+    dialect: impl Dialect<G::Protocol>,
+    config: Config,
+) -> Result<Running, RunError> {
+    config.validate()?;
+    G::Protocol::schema().check()?;
+    let (public, public_addr) = listen("listen", config.listen).await?;
+    let (admin, admin_addr) = listen("admin_listen", config.admin_listen).await?;
+    let file_limit = options::raise_file_limit();
+    if file_limit.is_some_and(|files| files < config.connections_max as u64 + 200) {
+        tracing::warn!(file_limit, connections_max = config.connections_max, "too few open files allowed");
+    }
+    let clock = Clock::start();
+    let settings = Settings {
+        tick_hz: config.tick_hz,
+        capacity: config.room_capacity,
+        rooms_max: config.rooms_max,
+        empty_after: config.room_empty_after,
+    };
+    let rooms = Rooms::open(settings, clock, room_starter(make_game, config.seed))?;
+    let (ending, ended) = watch::channel(None);
+    let retry_after_ms = u32::try_from(config.retry_after.as_millis()).unwrap_or(u32::MAX);
+    let sessions_max = u32::try_from(config.connections_max).unwrap_or(u32::MAX);
+    let hub = Arc::new(Hub {
+        rooms,
+        dialect: Arc::new(dialect),
+        tally: Tally::default(),
+        clock,
+        sessions: Arc::new(Semaphore::new(config.connections_max)),
+        ending: ended,
+        accepted_options: Mutex::new(None),
+        config,
+    });
+    tokio::spawn(accept::run(Arc::clone(&hub), public, http::public(Arc::clone(&hub))));
+    tokio::spawn(accept::run(Arc::clone(&hub), admin, http::admin(Arc::clone(&hub))));
+    let close = Close::retry_after(CloseCode::GoingAway, retry_after_ms);
+    Ok(Running { public_addr, admin_addr, ending, close, sessions_max, inside: hub })
+}
+
+impl Running {
+    /// Where players connect.
+    #[must_use]
+    pub fn public_addr(&self) -> SocketAddr {
+        self.public_addr
+    }
+
+    /// Where the operator looks.
+    #[must_use]
+    pub fn admin_addr(&self) -> SocketAddr {
+        self.admin_addr
+    }
+
+    /// The counters, as `GET /metrics` shows them.
+    #[must_use]
+    pub fn metrics(&self) -> String {
+        self.inside.metrics()
+    }
+
+    /// The options of the socket that was accepted last, as the kernel has them.
+    #[must_use]
+    pub fn accepted_options(&self) -> Option<SocketOptions> {
+        self.inside.options()
+    }
+
+    /// Closes every session with 1001 and waits until they are gone, or have had their time.
+    pub async fn shutdown(self) {
+        self.end();
+        let all_gone = self.inside.sessions().acquire_many(self.sessions_max);
+        if tokio::time::timeout(GOODBYE_DEADLINE, all_gone).await.is_err() {
+            tracing::warn!("some connections did not say goodbye in time");
+        }
+    }
+
+    fn end(&self) {
+        self.ending.send_replace(Some(self.close.clone()));
+        self.inside.end_rooms(&self.close);
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+async fn listen(key: &'static str, address: SocketAddr) -> Result<(TcpListener, SocketAddr), RunError> {
+    let open = async {
+        let listener = TcpListener::bind(address).await?;
+        let address = listener.local_addr()?;
+        Ok((listener, address))
+    };
+    open.await.map_err(|why| RunError::Listen { key, address, why })
+}
+
+/// Begins rooms on threads of their own.
+fn room_starter<G: Game>(
+    make_game: impl Fn(&str, u64) -> G + Send + Sync + 'static,
+    seed: u64,
+) -> Box<StartRoom<G::Protocol>> {
+    let make_game = Arc::new(make_game);
+    Box::new(move |rooms, board, joins| {
+        let make_game = Arc::clone(&make_game);
+        let thread = std::thread::Builder::new().name(format!("room {}", board.name()));
+        thread.spawn(move || {
+            let seed = room_seed(seed, board.name());
+            let make = || {
+                let config = RoomConfig {
+                    name: board.name().to_owned(),
+                    tick_hz: board.tick_hz(),
+                    capacity: board.capacity(),
+                    seed,
+                };
+                Room::new(make_game(board.name(), seed), config).map_err(|error| error.to_string())
+            };
+            tick_loop::run(make, joins, &rooms, &board);
+        })?;
+        Ok(())
+    })
+}
+
+/// The default room has the configured seed, every other one its own: FNV-1a of its name on top.
+fn room_seed(seed: u64, name: &str) -> u64 {
+    if name == DEFAULT_ROOM {
+        return seed;
+    }
+    name.bytes().fold(seed ^ 0xCBF2_9CE4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01B3)
+    })
+}
+
+/// An address that can be typed into a browser here.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    if !address.ip().is_unspecified() {
+        return address;
+    }
+    let local = if address.is_ipv4() { [127, 0, 0, 1].into() } else { std::net::Ipv6Addr::LOCALHOST.into() };
+    SocketAddr::new(local, address.port())
+}
+
+/// Ctrl-C, and where there is one, the signal to terminate.
+struct StopSignal {
+    #[cfg(unix)]
+    terminate: tokio::signal::unix::Signal,
+}
+
+impl StopSignal {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self {
+            #[cfg(unix)]
+            terminate: tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?,
+        })
+    }
+
+    async fn received(&mut self) {
+        #[cfg(unix)]
+        tokio::select! {
+            _ = tokio::signal::ctrl_c() => {}
+            _ = self.terminate.recv() => {}
+        }
+        #[cfg(not(unix))]
+        let _ = tokio::signal::ctrl_c().await;
+    }
+}

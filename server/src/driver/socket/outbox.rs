@@ -1,0 +1,261 @@
+//! The writing side: whole frames in order, handed to the kernel at once when it takes them and kept otherwise.
+//!
+//! Any thread may send; nobody waits. What the kernel did not take is written on by the connection's own task,
+//! which runs [`Outbox::drive`]. The lock is held for one non-blocking write at most.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use socket2::SockRef;
+use tickwire_shared::{Close, CloseCode};
+use tokio::net::tcp::OwnedWriteHalf;
+use tokio::sync::Notify;
+
+use super::framing;
+use crate::driver::tally::Ended;
+
+/// Bytes that may wait beyond one frame. A room stops packing as soon as anything waits, so only a flood of
+/// messages outside that rule gets here.
+const PENDING_BYTES_MAX: usize = 4 << 20;
+/// Capacity that an idle connection may keep.
+const KEPT_BYTES: usize = 1024;
+
+/// One connection's outgoing bytes.
+pub(in crate::driver) struct Outbox {
+    stream: OwnedWriteHalf,
+    queue: Mutex<Queue>,
+    /// Bytes wait unsent.
+    congested: AtomicBool,
+    /// A close is queued or sent.
+    closing: AtomicBool,
+    sent_bytes: AtomicU64,
+    work: Notify,
+    close_queued: Notify,
+}
+
+/// What waits, in the order in which it goes out. Control frames come after the data that was there before
+/// them, and never inside a frame that has begun.
+#[derive(Default)]
+struct Queue {
+    pending: Vec<u8>,
+    /// Bytes of `pending` that are gone.
+    sent: usize,
+    /// The newest only.
+    pong: Option<Vec<u8>>,
+    close: Option<Vec<u8>>,
+    /// The code of the close that was queued.
+    code: Option<u16>,
+    broken: bool,
+}
+
+/// What became of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::driver) enum Sent {
+    /// The kernel has it.
+    Whole,
+    /// It waits, in part or whole.
+    Queued,
+    /// Nobody will get it: a close is under way, or the connection broke.
+    Refused,
+}
+
+/// How [`Outbox::drive`] ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::driver) enum Driven {
+    /// Our close frame is out, and with it everything before it.
+    CloseSent,
+    /// The connection broke.
+    Broken,
+    /// The peer took nothing for too long.
+    Stalled,
+}
+
+/// What one attempt to write achieved.
+enum Flushed {
+    Empty,
+    CloseSent,
+    Blocked,
+    Broken,
+}
+
+impl Outbox {
+    pub(in crate::driver) fn new(stream: OwnedWriteHalf) -> Self {
+        Self {
+            stream,
+            queue: Mutex::default(),
+            congested: AtomicBool::new(false),
+            closing: AtomicBool::new(false),
+            sent_bytes: AtomicU64::new(0),
+            work: Notify::new(),
+            close_queued: Notify::new(),
+        }
+    }
+
+    /// Sends the bytes of one whole frame.
+    pub(in crate::driver) fn send(&self, frame: &[u8]) -> Sent {
+        let mut queue = self.lock();
+        if queue.close.is_some() || queue.broken || self.closing() {
+            return Sent::Refused;
+        }
+        let mut written = 0;
+        if queue.is_empty() {
+            match self.stream.try_write(frame) {
+                Ok(count) => written = count,
+                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
+                Err(_) => return self.break_off(&mut queue),
+            }
+        } else if queue.pending.len() - queue.sent + frame.len() > PENDING_BYTES_MAX {
+            return self.break_off(&mut queue);
+        }
+        self.sent_bytes.fetch_add(frame.len() as u64, Ordering::Relaxed);
+        if written == frame.len() {
+            return Sent::Whole;
+        }
+        queue.pending.extend_from_slice(&frame[written..]);
+        self.congested.store(true, Ordering::Release);
+        drop(queue);
+        self.work.notify_one();
+        Sent::Queued
+    }
+
+    /// Answers a ping. An unsent answer to an earlier one is replaced.
+    pub(in crate::driver) fn pong(&self, payload: &[u8]) {
+        self.control(framing::pong(payload));
+    }
+
+    /// Asks whether the peer lives.
+    pub(in crate::driver) fn ping(&self) {
+        self.send(&framing::ping());
+    }
+
+    /// Ends the session with the first close given; says whether it was this one.
+    pub(in crate::driver) fn close(&self, close: &Close) -> bool {
+        self.close_with(framing::close(close), close.code.number())
+    }
+
+    /// Answers the peer's close, unless ours is on its way.
+    pub(in crate::driver) fn close_echo(&self, code: Option<u16>) -> bool {
+        self.close_with(framing::close_echo(code), code.unwrap_or(CloseCode::Normal.number()))
+    }
+
+    /// Whether a close is queued or sent: nothing that the peer says counts any more.
+    pub(in crate::driver) fn closing(&self) -> bool {
+        self.closing.load(Ordering::Acquire)
+    }
+
+    /// What the close frame says; for whoever counts.
+    pub(in crate::driver) fn closed_with(&self) -> Ended {
+        match self.lock().code {
+            None => Ended::Cut,
+            Some(number) => CloseCode::from_number(number).map_or(Ended::Other, Ended::Code),
+        }
+    }
+
+    /// Waits until a close is queued. For one task.
+    pub(in crate::driver) async fn close_queued(&self) {
+        self.close_queued.notified().await;
+    }
+
+    /// Whether bytes wait unsent.
+    pub(in crate::driver) fn congested(&self) -> bool {
+        self.congested.load(Ordering::Acquire)
+    }
+
+    /// Bytes of all frames taken so far.
+    pub(in crate::driver) fn sent_bytes(&self) -> u64 {
+        self.sent_bytes.load(Ordering::Relaxed)
+    }
+
+    /// Writes what waits, whenever the kernel takes it, until the close is out or the connection is lost. May
+    /// be dropped and begun again: what is half sent is remembered.
+    pub(in crate::driver) async fn drive(&self, stall: Duration) -> Driven {
+        loop {
+            match self.flush() {
+                Flushed::Empty => self.work.notified().await,
+                Flushed::CloseSent => return Driven::CloseSent,
+                Flushed::Broken => return Driven::Broken,
+                Flushed::Blocked => match tokio::time::timeout(stall, self.stream.writable()).await {
+                    Ok(Ok(())) => {}
+                    Ok(Err(_)) => return Driven::Broken,
+                    Err(_) => return Driven::Stalled,
+                },
+            }
+        }
+    }
+
+    /// Tells the peer's kernel that nothing follows.
+    pub(in crate::driver) fn shutdown(&self) {
+        // A peer that is gone already needs no telling.
+        let _ = SockRef::from(self.stream.as_ref()).shutdown(std::net::Shutdown::Write);
+    }
+
+    fn control(&self, pong: Vec<u8>) {
+        let mut queue = self.lock();
+        if queue.close.is_none() {
+            queue.pong = Some(pong);
+            drop(queue);
+            self.work.notify_one();
+        }
+    }
+
+    fn close_with(&self, frame: Vec<u8>, code: u16) -> bool {
+        let mut queue = self.lock();
+        if self.closing.swap(true, Ordering::AcqRel) {
+            return false;
+        }
+        queue.close = Some(frame);
+        queue.code = Some(code);
+        drop(queue);
+        self.work.notify_one();
+        self.close_queued.notify_one();
+        true
+    }
+
+    fn flush(&self) -> Flushed {
+        let mut queue = self.lock();
+        loop {
+            if queue.broken {
+                return Flushed::Broken;
+            }
+            if queue.sent < queue.pending.len() {
+                match self.stream.try_write(&queue.pending[queue.sent..]) {
+                    Ok(count) => queue.sent += count,
+                    Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => return Flushed::Blocked,
+                    Err(_) => {
+                        queue.broken = true;
+                        return Flushed::Broken;
+                    }
+                }
+                continue;
+            }
+            queue.pending.clear();
+            queue.pending.shrink_to(KEPT_BYTES);
+            queue.sent = 0;
+            let Queue { pending, pong, close, .. } = &mut *queue;
+            if let Some(frame) = pong.take().or_else(|| close.take()) {
+                *pending = frame;
+                continue;
+            }
+            self.congested.store(false, Ordering::Release);
+            return if self.closing() { Flushed::CloseSent } else { Flushed::Empty };
+        }
+    }
+
+    fn break_off(&self, queue: &mut Queue) -> Sent {
+        queue.broken = true;
+        self.work.notify_one();
+        Sent::Refused
+    }
+
+    /// A panic inside the lock would be ours, and leaves the queue usable.
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Queue {
+    fn is_empty(&self) -> bool {
+        self.sent == self.pending.len() && self.pong.is_none() && self.close.is_none()
+    }
+}

@@ -1,0 +1,222 @@
+//! The reading side: raw frames, each one reported so that each can be counted, with every check that
+//! fastwebsockets leaves out.
+
+use std::io::Cursor;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
+
+use fastwebsockets::{Frame, OpCode, Role, WebSocketError, WebSocketRead, after_handshake_split};
+use tickwire_shared::{Close, CloseCode, Micros};
+use tokio::io::{AsyncRead, AsyncReadExt, Chain, ReadBuf};
+use tokio::net::tcp::OwnedReadHalf;
+
+use super::Kind;
+use super::assembly::{Assembly, Bounds, Piece, Progress, violation};
+use crate::driver::clock::Clock;
+
+/// A control frame's payload, by RFC 6455.
+const CONTROL_BYTES_MAX: usize = 125;
+/// The longest head of a frame, rounded up.
+const HEAD_BYTES_MAX: usize = 16;
+
+/// When bytes and frames arrived. Written by the reading task, read by whoever keeps the deadlines.
+#[derive(Debug, Default)]
+pub(in crate::driver) struct Vitals {
+    frame_at: AtomicU64,
+    partial_since: AtomicU64,
+}
+
+impl Vitals {
+    pub(in crate::driver) fn new(now: Micros) -> Self {
+        Self { frame_at: AtomicU64::new(now.0), partial_since: AtomicU64::new(0) }
+    }
+
+    /// When the last whole frame was read.
+    pub(in crate::driver) fn frame_at(&self) -> Micros {
+        Micros(self.frame_at.load(Ordering::Relaxed))
+    }
+
+    /// Since when a frame has been incomplete, if one is.
+    pub(in crate::driver) fn partial_since(&self) -> Option<Micros> {
+        match self.partial_since.load(Ordering::Relaxed) {
+            0 => None,
+            since => Some(Micros(since)),
+        }
+    }
+
+    fn bytes(&self, now: Micros) {
+        if self.partial_since.load(Ordering::Relaxed) == 0 {
+            self.partial_since.store(now.0, Ordering::Relaxed);
+        }
+    }
+
+    fn frame(&self, now: Micros) {
+        self.frame_at.store(now.0, Ordering::Relaxed);
+        self.partial_since.store(0, Ordering::Relaxed);
+    }
+}
+
+/// The stream's reading half, what was read ahead put first. Outlives the [`FrameReader`], so that the rest can
+/// be thrown away after a close.
+pub(in crate::driver) struct ReadSide {
+    stream: Chain<Cursor<Vec<u8>>, OwnedReadHalf>,
+    vitals: Arc<Vitals>,
+    clock: Clock,
+}
+
+impl ReadSide {
+    pub(in crate::driver) fn new(
+        ahead: Vec<u8>,
+        stream: OwnedReadHalf,
+        vitals: Arc<Vitals>,
+        clock: Clock,
+    ) -> Self {
+        Self { stream: Cursor::new(ahead).chain(stream), vitals, clock }
+    }
+
+    /// Reads and forgets until the peer has closed its side. Dropping a socket that holds unread bytes resets
+    /// the connection, and the peer would lose our close frame.
+    pub(in crate::driver) async fn discard(&mut self) {
+        let mut scratch = [0; 2048];
+        while matches!(self.stream.read(&mut scratch).await, Ok(1..)) {}
+    }
+}
+
+impl AsyncRead for ReadSide {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<std::io::Result<()>> {
+        let before = buffer.filled().len();
+        let polled = Pin::new(&mut self.stream).poll_read(context, buffer);
+        if buffer.filled().len() > before {
+            self.vitals.bytes(self.clock.now());
+        }
+        polled
+    }
+}
+
+/// One frame, after all checks.
+#[derive(Debug, PartialEq, Eq)]
+pub(in crate::driver) enum Received<'a> {
+    /// A piece of a message that goes on.
+    Fragment,
+    /// A whole message; text is valid UTF-8.
+    Message(&'a [u8]),
+    /// To be answered with this payload.
+    Ping(&'a [u8]),
+    /// Shows that the peer lives.
+    Pong,
+    /// The peer says goodbye.
+    Close(PeerClose),
+}
+
+/// A peer's close frame: its code, if it gave one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::driver) struct PeerClose(pub(in crate::driver) Option<u16>);
+
+/// Why there is no frame.
+#[derive(Debug, PartialEq, Eq)]
+pub(in crate::driver) enum Failure {
+    /// The stream ended, or broke.
+    Gone,
+    /// The peer broke the rules; nothing more may be read.
+    Violation(Close),
+}
+
+/// Reads frames one by one.
+pub(in crate::driver) struct FrameReader<'s> {
+    socket: WebSocketRead<&'s mut ReadSide>,
+    assembly: Assembly,
+    control: Vec<u8>,
+    vitals: Arc<Vitals>,
+    clock: Clock,
+}
+
+impl<'s> FrameReader<'s> {
+    pub(in crate::driver) fn new(stream: &'s mut ReadSide, kind: Kind, bounds: Bounds) -> Self {
+        let (vitals, clock) = (Arc::clone(&stream.vitals), stream.clock);
+        let (mut socket, _) = after_handshake_split(stream, tokio::io::sink(), Role::Server);
+        socket.set_auto_close(false);
+        socket.set_auto_pong(false);
+        // It refuses exactly the size that is set, and reserves the declared length before it arrives.
+        socket.set_max_message_size(bounds.message_bytes_max + 1);
+        Self { socket, assembly: Assembly::new(kind, bounds), control: Vec::new(), vitals, clock }
+    }
+
+    /// The next frame and its size on the wire. Not to be cancelled: half a header would be lost.
+    pub(in crate::driver) async fn next(&mut self) -> Result<(Received<'_>, usize), Failure> {
+        let read = self.socket.read_frame::<_, std::io::Error>(&mut |_| std::future::ready(Ok(()))).await;
+        self.vitals.frame(self.clock.now());
+        let mut frame = read.map_err(|error| failure(error, &self.assembly))?;
+        let mut head = [0; HEAD_BYTES_MAX];
+        let wire_bytes = frame.fmt_head(&mut head) + frame.payload.len();
+        if head[1] & 0x80 == 0 {
+            return Err(Failure::Violation(violation("client frames must be masked")));
+        }
+        let received = match frame.opcode {
+            OpCode::Text | OpCode::Binary | OpCode::Continuation => {
+                let piece = Piece { kind: kind(frame.opcode), fin: frame.fin, payload: &frame.payload };
+                match self.assembly.take(piece).map_err(Failure::Violation)? {
+                    Progress::Open => Received::Fragment,
+                    Progress::Complete => Received::Message(self.assembly.message()),
+                }
+            }
+            _ if frame.payload.len() > CONTROL_BYTES_MAX => {
+                return Err(Failure::Violation(violation("control frame over 125 bytes")));
+            }
+            OpCode::Ping => {
+                self.control.clear();
+                self.control.extend_from_slice(&frame.payload);
+                Received::Ping(&self.control)
+            }
+            OpCode::Pong => Received::Pong,
+            OpCode::Close => Received::Close(peer_close(&frame).map_err(Failure::Violation)?),
+        };
+        Ok((received, wire_bytes))
+    }
+}
+
+fn kind(opcode: OpCode) -> Option<Kind> {
+    match opcode {
+        OpCode::Text => Some(Kind::Text),
+        OpCode::Binary => Some(Kind::Binary),
+        _ => None,
+    }
+}
+
+fn failure(error: WebSocketError, assembly: &Assembly) -> Failure {
+    Failure::Violation(match error {
+        WebSocketError::UnexpectedEOF | WebSocketError::IoError(_) | WebSocketError::ConnectionClosed => {
+            return Failure::Gone;
+        }
+        WebSocketError::FrameTooLarge => Close::new(CloseCode::TooBig),
+        WebSocketError::InvalidUTF8 => assembly.bad_text(),
+        WebSocketError::ReservedBitsNotZero => violation("reserved bits are set"),
+        WebSocketError::InvalidValue => violation("unknown opcode"),
+        WebSocketError::ControlFrameFragmented => violation("fragmented control frame"),
+        WebSocketError::PingFrameTooLarge => violation("control frame over 125 bytes"),
+        other => violation(&other.to_string()),
+    })
+}
+
+/// RFC 6455, sections 5.5.1 and 7.4: no payload, or a code that may be sent and a reason in UTF-8.
+fn peer_close(frame: &Frame<'_>) -> Result<PeerClose, Close> {
+    match frame.payload.split_first_chunk::<2>() {
+        None if frame.payload.is_empty() => Ok(PeerClose(None)),
+        None => Err(violation("close frame with half a code")),
+        Some((code, reason)) => {
+            let code = u16::from_be_bytes(*code);
+            if !matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999) {
+                return Err(violation("close code that may not be sent"));
+            }
+            match std::str::from_utf8(reason) {
+                Ok(_) => Ok(PeerClose(Some(code))),
+                Err(_) => Err(Close::new(CloseCode::InvalidUtf8)),
+            }
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! How long ticks took and how late they began. Written by a room's thread, read for the metrics.
+
+use super::tick_loop::Started;
+
+/// Upper bounds of the tick histogram, in microseconds.
+pub(super) const TICK_BUCKETS_MICROS: [u64; 10] =
+    [100, 250, 500, 1_000, 2_500, 5_000, 10_000, 20_000, 33_333, 100_000];
+/// The stages of a tick, in order.
+pub(super) const STAGES: [&str; 3] = ["hear", "step", "send"];
+
+/// How a room's ticks went.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Timing {
+    /// Ticks that began after their deadline.
+    pub(super) late: u64,
+    /// Ticks given up.
+    pub(super) skipped: u64,
+    /// The latest start, in microseconds after the deadline.
+    pub(super) late_micros_max: u64,
+    /// Per stage.
+    pub(super) stages: [Histogram; STAGES.len()],
+}
+
+/// Durations by size.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Histogram {
+    /// Not cumulative; the last one is for all that is longer.
+    pub(super) buckets: [u64; TICK_BUCKETS_MICROS.len() + 1],
+    pub(super) sum_micros: u64,
+}
+
+impl Timing {
+    /// A tick began; after `late_micros` it counts as late.
+    pub(super) fn started(&mut self, started: Started, late_micros: u64) {
+        self.late += u64::from(started.late_micros >= late_micros);
+        self.skipped += started.skipped;
+        self.late_micros_max = self.late_micros_max.max(started.late_micros);
+    }
+
+    /// Puts another room's ticks on top.
+    pub(super) fn add(&mut self, other: &Self) {
+        self.late += other.late;
+        self.skipped += other.skipped;
+        self.late_micros_max = self.late_micros_max.max(other.late_micros_max);
+        for (stage, more) in self.stages.iter_mut().zip(&other.stages) {
+            stage.sum_micros += more.sum_micros;
+            stage.buckets.iter_mut().zip(more.buckets).for_each(|(bucket, count)| *bucket += count);
+        }
+    }
+}
+
+impl Histogram {
+    pub(super) fn add(&mut self, micros: u64) {
+        let bucket = TICK_BUCKETS_MICROS.iter().position(|bound| micros <= *bound);
+        self.buckets[bucket.unwrap_or(TICK_BUCKETS_MICROS.len())] += 1;
+        self.sum_micros += micros;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_duration_falls_into_the_first_bucket_that_holds_it() {
+        let mut histogram = Histogram::default();
+        [0, 100, 101, 1_000_000].into_iter().for_each(|micros| histogram.add(micros));
+        assert_eq!((histogram.buckets[0], histogram.buckets[1]), (2, 1));
+        assert_eq!((histogram.buckets[TICK_BUCKETS_MICROS.len()], histogram.sum_micros), (1, 1_000_201));
+    }
+}

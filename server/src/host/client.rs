@@ -1,0 +1,89 @@
+//! One client of a room: what it sent, what it was handed, and how it is doing.
+
+use std::collections::VecDeque;
+
+use tickwire_shared::limits::{COMMANDS_PENDING_MAX, EVENTS_PER_FRAME_MAX};
+use tickwire_shared::wire::message::Ack;
+use tickwire_shared::{Micros, NetId, Protocol, Tick};
+
+use super::counters::Counters;
+use crate::session::{AckOutcome, AckWindow, InputBuffer, Outcome, Stamped};
+use crate::snapshot::{Packed, QueuedEvent};
+
+/// Events that may wait for a client; beyond, the oldest is dropped and counted.
+const EVENTS_WAITING_MAX: usize = EVENTS_PER_FRAME_MAX;
+
+/// The state of one session.
+pub(super) struct Client<P: Protocol> {
+    pub(super) inputs: InputBuffer<P::Input>,
+    pub(super) commands: VecDeque<P::Command>,
+    pub(super) window: AckWindow,
+    pub(super) packed: Packed,
+    pub(super) events: VecDeque<QueuedEvent>,
+    pub(super) writable: bool,
+    pub(super) heard_at: Micros,
+    pub(super) sent_at: Micros,
+    /// Tick of the last frame handed out.
+    pub(super) newest: Option<Tick>,
+    /// Tick of the last checksum.
+    pub(super) checksum_at: u64,
+    pub(super) paused: bool,
+}
+
+impl<P: Protocol> Client<P> {
+    pub(super) fn new(stride: usize, avatar: Option<NetId>, tick: u64, now: Micros) -> Self {
+        Self {
+            inputs: InputBuffer::default(),
+            commands: VecDeque::new(),
+            window: AckWindow::default(),
+            packed: Packed::new(stride, avatar),
+            events: VecDeque::new(),
+            writable: true,
+            heard_at: now,
+            sent_at: now,
+            newest: None,
+            checksum_at: tick,
+            paused: false,
+        }
+    }
+
+    pub(super) fn handle_input(
+        &mut self,
+        stamped: Stamped<P::Input>,
+        next: Tick,
+        until_next_eighths: i32,
+        now: Micros,
+        counters: &mut Counters,
+    ) {
+        let count = match self.inputs.push(stamped, next, until_next_eighths, now) {
+            Outcome::OnTime => &mut counters.inputs.on_time,
+            Outcome::Late => &mut counters.inputs.late,
+            Outcome::Early => &mut counters.inputs.early,
+            Outcome::Double => &mut counters.inputs.double,
+        };
+        *count += 1;
+    }
+
+    pub(super) fn handle_command(&mut self, command: P::Command, counters: &mut Counters) {
+        if self.commands.len() >= COMMANDS_PENDING_MAX {
+            counters.commands_dropped += 1;
+        } else {
+            self.commands.push_back(command);
+        }
+    }
+
+    pub(super) fn handle_ack(&mut self, ack: &Ack, tick_hz: u16, now: Micros, counters: &mut Counters) {
+        self.inputs.touch();
+        if self.window.acknowledged(ack, self.newest, tick_hz, now) == AckOutcome::False {
+            counters.false_acks += 1;
+        }
+    }
+
+    pub(super) fn queue_event(&mut self, event: QueuedEvent, counters: &mut Counters) {
+        if self.events.len() >= EVENTS_WAITING_MAX {
+            self.events.pop_front();
+            counters.events_dropped += 1;
+        }
+        self.events.push_back(event);
+    }
+}

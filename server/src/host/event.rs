@@ -1,0 +1,83 @@
+//! Everything that goes into a room and comes out of it.
+
+use tickwire_shared::wire::message::{ClientMessage, Hello, ResumeToken};
+use tickwire_shared::{ClientId, Close, Protocol, Tick};
+
+/// What happens to a room. Closed: a room knows no other way in.
+#[derive(Clone, Debug)]
+pub enum Event<P: Protocol> {
+    /// A connection said Hello. Answered by a Welcome or a close.
+    Join {
+        /// A number that this room has not seen before.
+        client: ClientId,
+        /// Its first message.
+        hello: Hello,
+        /// The secret that this session will be known by; random, so it comes from outside.
+        resume: ResumeToken,
+    },
+    /// A later message of a client.
+    Message {
+        /// Whose.
+        client: ClientId,
+        /// Decoded at the edge.
+        message: ClientMessage<P::Input, P::Command>,
+    },
+    /// Whether the connection could take a frame now. True until said otherwise.
+    Writable {
+        /// Whose.
+        client: ClientId,
+        /// False while too many bytes wait unsent.
+        writable: bool,
+    },
+    /// The connection is gone.
+    Leave {
+        /// Whose.
+        client: ClientId,
+    },
+    /// Somebody outside wants the client gone.
+    Kick {
+        /// Whom.
+        client: ClientId,
+        /// Code and reason for the client.
+        close: Close,
+    },
+    /// Somebody outside wants the room gone; every client is closed with this.
+    End {
+        /// Code and reason for the clients.
+        close: Close,
+    },
+}
+
+/// What a room wants done. Polled until there is none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// Send one binary message.
+    Send {
+        /// To whom.
+        client: ClientId,
+        /// The message.
+        bytes: Vec<u8>,
+    },
+    /// End a session; no output for this client follows. No `Leave` is wanted back.
+    Close {
+        /// Whose.
+        client: ClientId,
+        /// Code and reason.
+        close: Close,
+    },
+}
+
+/// A room at a glance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Status {
+    /// Clients in it.
+    pub clients: usize,
+    /// Clients for which nothing is packed at the moment.
+    pub paused_clients: usize,
+    /// Entities in its world.
+    pub entities: usize,
+    /// Its next tick.
+    pub tick: Tick,
+    /// Ended, by its game's panic or from outside: it accepts nothing and can be dropped.
+    pub ended: bool,
+}

@@ -1,0 +1,17 @@
+//! The sans-IO root: one room. Events in by [`Room::handle`], a step by [`Room::tick`], outputs out by
+//! [`Room::poll_output`]. Time is an argument; there is no socket, thread, clock or unseeded randomness here.
+
+mod counters;
+
+mod event;
+
+mod room;
+
+mod client;
+
+mod saved;
+
+pub use counters::{Counters, Inputs};
+pub use event::{Event, Output, Status};
+pub use room::{Room, RoomConfig};
+pub use saved::RestoreError;

@@ -1,0 +1,490 @@
+//! One room: its game, its world, its clients. See the parent module for the way in and out.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use tickwire_shared::limits::{ACK_EVERY_FRAMES, EVENT_BYTES_MAX};
+use tickwire_shared::schema::{Plan, ReplicateKinds, Schema, SchemaError};
+use tickwire_shared::wire::codec;
+use tickwire_shared::wire::message::{ClientMessage, Hello, ResumeToken, Welcome, encode_welcome};
+use tickwire_shared::{ClientId, Close, CloseCode, Micros, Protocol, Tick};
+
+use super::client::Client;
+use super::counters::Counters;
+use super::event::{Event, Output, Status};
+use super::saved::{self, RestoreError, Saved, Saving};
+use crate::session::{Stamped, admission};
+use crate::simulation::{Game, Inputs, Recipients, Stage, Viewpoint, World};
+use crate::snapshot::{Capture, FrameParts, Packed, Packer, QueuedEvent, Seen};
+
+/// A client that says nothing for this long is gone.
+const SILENCE_MICROS_MAX: u64 = 10_000_000;
+/// A client whose window stays closed for this long reads too slowly.
+const TOO_SLOW_MICROS: u64 = 30_000_000;
+/// Without anything due, a frame this often shows that the session lives.
+const HEARTBEAT_MICROS: u64 = 500_000;
+/// A client's checksum rides along this often.
+const CHECKSUM_SECONDS: u64 = 3;
+
+/// How a room runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RoomConfig {
+    /// Its name, told in Welcome.
+    pub name: String,
+    /// Ticks per second, 1 to 240.
+    pub tick_hz: u16,
+    /// Most clients at once.
+    pub capacity: usize,
+    /// Source of the network ids' order.
+    pub seed: u64,
+}
+
+/// A room. All times are the caller's clock.
+pub struct Room<G: Game> {
+    config: RoomConfig,
+    schema: Schema,
+    schema_hash: u128,
+    game: G,
+    world: World<G::Protocol>,
+    /// By id: every loop over clients has the same order.
+    clients: BTreeMap<ClientId, Client<G::Protocol>>,
+    capture: Capture,
+    packer: Packer,
+    /// The number of the next step.
+    tick: u64,
+    ticked_at: Micros,
+    events: Vec<(Recipients, <G::Protocol as Protocol>::Event)>,
+    outputs: VecDeque<Output>,
+    counters: Counters,
+    ended: bool,
+}
+
+impl<G: Game> Room<G> {
+    /// A new room.
+    ///
+    /// # Errors
+    /// [`SchemaError`] when the game's schema does not make sense.
+    pub fn new(game: G, config: RoomConfig) -> Result<Self, SchemaError> {
+        let world = World::new(config.seed);
+        let mut room = Self::assemble(game, world, 1, config)?;
+        room.with_game(|game, stage| game.begin(stage));
+        Ok(room)
+    }
+
+    /// A room from what [`Self::save`] wrote. Its clients are gone; the game is told so.
+    ///
+    /// # Errors
+    /// [`RestoreError`] when the blob is not a room of this game.
+    pub fn restore(blob: &[u8], config: RoomConfig) -> Result<Self, RestoreError> {
+        let Saved { tick, game, world, clients } = saved::read(blob, G::Protocol::schema().hash())?;
+        let mut room = Self::assemble(game, world, tick, config)?;
+        for client in clients {
+            room.with_game(|game, stage| game.leave(stage, client));
+        }
+        Ok(room)
+    }
+
+    fn assemble(
+        game: G,
+        world: World<G::Protocol>,
+        tick: u64,
+        config: RoomConfig,
+    ) -> Result<Self, SchemaError> {
+        let schema = G::Protocol::schema();
+        schema.check()?;
+        Ok(Self {
+            schema_hash: schema.hash(),
+            capture: Capture::new(Plan::new(&schema)),
+            schema,
+            config,
+            game,
+            world,
+            clients: BTreeMap::new(),
+            packer: Packer::default(),
+            tick,
+            ticked_at: Micros::default(),
+            events: Vec::new(),
+            outputs: VecDeque::new(),
+            counters: Counters::default(),
+            ended: false,
+        })
+    }
+
+    /// The room as a blob, between two ticks.
+    #[must_use]
+    pub fn save(&self) -> Vec<u8> {
+        let saving = Saving {
+            tick: self.tick,
+            game: &self.game,
+            world: &self.world,
+            clients: self.clients.keys().copied().collect(),
+        };
+        saved::write(&saving, self.schema_hash)
+    }
+
+    /// Something happened at `now`.
+    pub fn handle(&mut self, event: Event<G::Protocol>, now: Micros) {
+        if self.ended {
+            if let Event::Join { client, .. } = event {
+                self.outputs.push_back(Output::Close { client, close: CloseCode::RoomClosed.into() });
+            }
+            return;
+        }
+        match event {
+            Event::Join { client, hello, resume } => self.handle_join(client, &hello, resume, now),
+            Event::Message { client, message } => self.handle_message(client, message, now),
+            Event::Writable { client, writable } => {
+                if let Some(client) = self.clients.get_mut(&client) {
+                    client.writable = writable;
+                }
+            }
+            Event::Leave { client } => self.remove(client),
+            Event::Kick { client, close } => self.close(client, close),
+            Event::End { close } => self.end(&close),
+        }
+    }
+
+    fn handle_join(&mut self, client: ClientId, hello: &Hello, resume: ResumeToken, now: Micros) {
+        if self.clients.contains_key(&client) {
+            return self.close(client, Close::because(CloseCode::BadMessage, "a second Hello"));
+        }
+        let refused = match admission::admit(hello, &self.schema, self.schema_hash) {
+            Err(close) => Some(close),
+            Ok(_) if self.clients.len() >= self.config.capacity => {
+                Some(Close::because(CloseCode::Full, "the room is full"))
+            }
+            Ok(name) => match self.with_game(|game, stage| game.join(stage, client, &name)) {
+                None => {
+                    return self
+                        .outputs
+                        .push_back(Output::Close { client, close: CloseCode::Internal.into() });
+                }
+                Some(Err(refusal)) => Some(Close::because(CloseCode::Full, &refusal.0)),
+                Some(Ok(())) => None,
+            },
+        };
+        if let Some(close) = refused {
+            *self.counters.closes.entry(close.code).or_default() += 1;
+            return self.outputs.push_back(Output::Close { client, close });
+        }
+        self.welcome(client, resume, now);
+    }
+
+    fn welcome(&mut self, client: ClientId, resume: ResumeToken, now: Micros) {
+        let Some((setup, viewpoint)) =
+            self.with_game(|game, stage| (game.setup(), game.viewpoint(stage.world, client)))
+        else {
+            return self.outputs.push_back(Output::Close { client, close: CloseCode::Internal.into() });
+        };
+        let avatar = crate::simulation::avatar_id(&viewpoint, &self.world);
+        let welcome = Welcome {
+            client,
+            avatar,
+            tick_hz: self.config.tick_hz,
+            tick: Tick(self.tick as u32),
+            resume,
+            tables: 0,
+            ack_every: ACK_EVERY_FRAMES,
+            room: self.config.name.clone(),
+            setup: codec::encode(&setup),
+        };
+        let stride = self.capture.plan().stride;
+        self.clients.insert(client, Client::new(stride, avatar, self.tick, now));
+        self.counters.welcomes += 1;
+        self.send(client, encode_welcome(&welcome));
+    }
+
+    fn handle_message(
+        &mut self,
+        id: ClientId,
+        message: ClientMessage<<G::Protocol as Protocol>::Input, <G::Protocol as Protocol>::Command>,
+        now: Micros,
+    ) {
+        let (next, until_next) = (Tick(self.tick as u32), self.until_next_eighths(now));
+        let Some(client) = self.clients.get_mut(&id) else { return };
+        client.heard_at = now;
+        match message {
+            ClientMessage::Hello(_) => {
+                self.close(id, Close::because(CloseCode::BadMessage, "a second Hello"));
+            }
+            ClientMessage::Input { seq, tick, ack, input } => {
+                if !G::Protocol::is_possible(&input) {
+                    self.counters.inputs.impossible += 1;
+                    return self.close(id, Close::because(CloseCode::BadMessage, "impossible input"));
+                }
+                if let Some(ack) = ack {
+                    client.handle_ack(&ack, self.config.tick_hz, now, &mut self.counters);
+                }
+                let stamped = Stamped { seq, tick, input };
+                client.handle_input(stamped, next, until_next, now, &mut self.counters);
+            }
+            ClientMessage::Command(command) => client.handle_command(command, &mut self.counters),
+            ClientMessage::Ack(ack) => client.handle_ack(&ack, self.config.tick_hz, now, &mut self.counters),
+            ClientMessage::Resync { .. } => {
+                self.counters.state_mismatches += 1;
+                client.packed.forget();
+            }
+        }
+    }
+
+    /// Eighths of a tick until the next step is expected.
+    fn until_next_eighths(&self, now: Micros) -> i32 {
+        let passed = now.since(self.ticked_at) * u64::from(self.config.tick_hz) * 8 / 1_000_000;
+        8 - passed.min(8) as i32
+    }
+
+    /// One step, and a frame for every client that is due one and can take it.
+    pub fn tick(&mut self, now: Micros) {
+        if self.ended {
+            return;
+        }
+        self.ticked_at = now;
+        let inputs = self.take_inputs();
+        self.counters.commands += inputs.commands.len() as u64;
+        if self.with_game(|game, stage| game.step(stage, &inputs)).is_none() {
+            return;
+        }
+        self.capture.capture(&mut self.world, self.tick);
+        self.counters.updates_coded_bits += self.capture.coded_bits() as u64;
+        self.counters.ticks += 1;
+        let Some((viewpoints, privates, interest)) = self.look() else { return };
+        self.route_events(&viewpoints);
+        self.packer.prepare(&self.capture, interest);
+        for ((id, viewpoint), private) in viewpoints.into_iter().zip(privates) {
+            self.pack(Seen { client: id, viewpoint }, private, interest, now);
+        }
+        self.tick += 1;
+        self.close_the_lost(now);
+    }
+
+    fn take_inputs(&mut self) -> Inputs<G::Protocol> {
+        let (tick, silent_ticks_max) = (Tick(self.tick as u32), u32::from(self.config.tick_hz));
+        let mut inputs = Inputs::default();
+        for (id, client) in &mut self.clients {
+            let (input, silent) = client.inputs.take(tick, silent_ticks_max);
+            self.counters.inputs.missing += u64::from(silent);
+            inputs.held.push((*id, input));
+            inputs.commands.extend(client.commands.drain(..).map(|command| (*id, command)));
+        }
+        inputs
+    }
+
+    /// Every client's viewpoint and private state, in the order of the clients.
+    #[allow(clippy::type_complexity, reason = "named by the line that calls it")]
+    fn look(
+        &mut self,
+    ) -> Option<(
+        Vec<(ClientId, Viewpoint)>,
+        Vec<<G::Protocol as Protocol>::Private>,
+        crate::simulation::Interest,
+    )> {
+        let ids: Vec<_> = self.clients.keys().copied().collect();
+        self.with_game(|game, stage| {
+            let viewpoints = ids.iter().map(|id| (*id, game.viewpoint(stage.world, *id))).collect();
+            let privates = ids.iter().map(|id| game.private(stage.world, *id)).collect();
+            (viewpoints, privates, game.interest())
+        })
+    }
+
+    fn route_events(&mut self, viewpoints: &[(ClientId, Viewpoint)]) {
+        for (recipients, event) in std::mem::take(&mut self.events) {
+            let bytes = codec::encode(&event);
+            if bytes.len() > EVENT_BYTES_MAX {
+                self.counters.events_dropped += 1;
+                continue;
+            }
+            let queued = QueuedEvent { tick: self.tick, bytes: Arc::from(bytes) };
+            for (id, viewpoint) in viewpoints {
+                let told = match recipients {
+                    Recipients::Everyone => true,
+                    Recipients::One(client) => client == *id,
+                    Recipients::Near(place, radius) => viewpoint.position.distance(place) <= radius,
+                    Recipients::Team(team) => viewpoint.team == team,
+                };
+                if let (true, Some(client)) = (told, self.clients.get_mut(id)) {
+                    client.queue_event(queued.clone(), &mut self.counters);
+                }
+            }
+        }
+    }
+
+    fn pack(
+        &mut self,
+        seen: Seen,
+        private: <G::Protocol as Protocol>::Private,
+        interest: crate::simulation::Interest,
+        now: Micros,
+    ) {
+        let Some(client) = self.clients.get_mut(&seen.client) else { return };
+        client.paused = !client.window.is_open(self.config.tick_hz, now) || !client.writable;
+        if client.paused {
+            self.counters.paused_client_ticks += 1;
+            return;
+        }
+        let heartbeat = now.since(client.sent_at) >= HEARTBEAT_MICROS;
+        let checksum =
+            self.tick.saturating_sub(client.checksum_at) >= CHECKSUM_SECONDS * u64::from(self.config.tick_hz);
+        let was_known = client.newest.is_some();
+        let ack_due = client.inputs.is_ack_due();
+        let parts = FrameParts {
+            seen,
+            private,
+            ack: client.inputs.peek_ack(now),
+            ack_due,
+            events: client.events.make_contiguous(),
+            checksum,
+            heartbeat,
+        };
+        let (bytes, counts) =
+            self.packer.pack(&self.capture, interest, &self.world, &mut client.packed, parts);
+        let Some(bytes) = bytes else {
+            self.counters.idle_client_ticks += 1;
+            return;
+        };
+        client.inputs.clear_ack();
+        client.events.drain(..counts.events);
+        client.sent_at = now;
+        client.newest = Some(Tick(self.tick as u32));
+        client.window.sent(Tick(self.tick as u32), now);
+        if checksum {
+            client.checksum_at = self.tick;
+        }
+        self.counters.frames += 1;
+        self.counters.heartbeats += u64::from(!counts.due);
+        self.counters.resyncs += u64::from(counts.resync && was_known);
+        self.counters.updates_spliced += counts.updates;
+        self.counters.updates_spliced_bits += counts.update_bits;
+        self.send(seen.client, bytes);
+    }
+
+    fn close_the_lost(&mut self, now: Micros) {
+        let lost: Vec<_> = self
+            .clients
+            .iter()
+            .filter_map(|(id, client)| {
+                if now.since(client.heard_at) > SILENCE_MICROS_MAX {
+                    let detail = "no acknowledgement or input for 10 s";
+                    Some((*id, Close::because(CloseCode::Deadline, detail)))
+                } else if client.window.closed_micros(now) > TOO_SLOW_MICROS {
+                    Some((*id, CloseCode::TooSlow.into()))
+                } else {
+                    None
+                }
+            })
+            .collect();
+        lost.into_iter().for_each(|(id, close)| self.close(id, close));
+    }
+
+    fn send(&mut self, client: ClientId, bytes: Vec<u8>) {
+        self.counters.sent_bytes += bytes.len() as u64;
+        self.outputs.push_back(Output::Send { client, bytes });
+    }
+
+    fn close(&mut self, client: ClientId, close: Close) {
+        if self.clients.contains_key(&client) {
+            *self.counters.closes.entry(close.code).or_default() += 1;
+            self.outputs.push_back(Output::Close { client, close });
+            self.remove(client);
+        }
+    }
+
+    fn remove(&mut self, client: ClientId) {
+        if self.clients.remove(&client).is_some() {
+            self.with_game(|game, stage| game.leave(stage, client));
+        }
+    }
+
+    fn end(&mut self, close: &Close) {
+        self.ended = true;
+        for client in std::mem::take(&mut self.clients).into_keys() {
+            *self.counters.closes.entry(close.code).or_default() += 1;
+            self.outputs.push_back(Output::Close { client, close: close.clone() });
+        }
+    }
+
+    /// Calls into the game. A panic there ends this room and gives `None`.
+    fn with_game<T>(&mut self, call: impl FnOnce(&mut G, &mut Stage<'_, G::Protocol>) -> T) -> Option<T> {
+        if self.ended {
+            return None;
+        }
+        let mut stage = Stage {
+            tick: Tick(self.tick as u32),
+            tick_seconds: 1.0 / f32::from(self.config.tick_hz),
+            world: &mut self.world,
+            events: &mut self.events,
+        };
+        let game = &mut self.game;
+        match catch_unwind(AssertUnwindSafe(|| call(game, &mut stage))) {
+            Ok(value) => Some(value),
+            Err(_) => {
+                self.counters.panics += 1;
+                self.end(&CloseCode::Internal.into());
+                None
+            }
+        }
+    }
+
+    /// What the room wants done, in order, until there is none.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// What was counted.
+    #[must_use]
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// The room at a glance.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        Status {
+            clients: self.clients.len(),
+            paused_clients: self.clients.values().filter(|client| client.paused).count(),
+            entities: self.world.len(),
+            tick: Tick(self.tick as u32),
+            ended: self.ended,
+        }
+    }
+
+    /// The rules, for tests and tools that look inside.
+    #[must_use]
+    pub fn game(&self) -> &G {
+        &self.game
+    }
+
+    /// The entities, for tests and tools that look inside.
+    #[must_use]
+    pub fn world(&self) -> &World<G::Protocol> {
+        &self.world
+    }
+
+    /// The last captured state of the world: the truth that clients are compared with.
+    #[must_use]
+    pub fn capture(&self) -> &Capture {
+        &self.capture
+    }
+
+    /// What a client was last handed.
+    #[must_use]
+    pub fn packed(&self, client: ClientId) -> Option<&Packed> {
+        self.clients.get(&client).map(|client| &client.packed)
+    }
+
+    /// A hash of every entity's quantized state: equal runs have equal hashes at every tick.
+    #[must_use]
+    pub fn state_hash(&self) -> u64 {
+        let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+        let mut word = |word: u32| hash = (hash ^ u64::from(word)).wrapping_mul(0x0000_0100_0000_01b3);
+        let mut columns = [0; tickwire_shared::limits::COLUMNS_MAX];
+        for (_, entity) in self.world.iter() {
+            let kind = entity.state.kind();
+            entity.state.capture(&mut columns);
+            word(entity.id.0);
+            word(u32::from(kind.0));
+            columns[..self.capture.plan().kind(kind).columns].iter().for_each(|column| word(*column as u32));
+        }
+        hash
+    }
+}

@@ -1,0 +1,183 @@
+//! How many frames may be on their way to a client unacknowledged.
+//!
+//! The kernel buffers whatever it is given, so a slow link or a stalled client program would read old states
+//! for seconds. A closed window means: pack nothing, so that what is packed next is new.
+
+use std::collections::VecDeque;
+
+use tickwire_shared::limits::{ACK_EVERY_FRAMES, WINDOW_FRAMES_MAX, WINDOW_FRAMES_MIN};
+use tickwire_shared::wire::message::Ack;
+use tickwire_shared::{Micros, Tick};
+
+/// The least round trip is forgotten after this long, so that a link that became slower is noticed.
+const RTT_MEMORY_MICROS: u64 = 30_000_000;
+/// An acknowledgement that took this much longer than the least round trip says that frames queue on the way.
+const QUEUE_MICROS: u64 = 60_000;
+/// Without queueing, the window grows by one frame this often.
+const CALM_MICROS: u64 = 1_000_000;
+/// However slow the link, this many frames may be in flight.
+const WINDOW_FRAMES_FLOOR: usize = 2;
+
+/// The frames that one client has not acknowledged.
+#[derive(Clone, Debug)]
+pub struct AckWindow {
+    in_flight: VecDeque<(Tick, Micros)>,
+    /// The least round trip lately, and when it was measured.
+    rtt_min: Option<(u64, Micros)>,
+    closed_since: Option<Micros>,
+    /// How many frames the window is smaller than round trip and acknowledging would ask for.
+    cut_frames: usize,
+    /// When the window was last made smaller or larger.
+    steered_at: Micros,
+}
+
+/// What an acknowledgement was worth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AckOutcome {
+    /// It named a frame in flight.
+    Fresh,
+    /// It named an older one; frames are acknowledged only once.
+    Stale,
+    /// It named a frame that was never sent.
+    False,
+}
+
+impl Default for AckWindow {
+    fn default() -> Self {
+        Self {
+            in_flight: VecDeque::with_capacity(WINDOW_FRAMES_MAX),
+            rtt_min: None,
+            closed_since: None,
+            cut_frames: 0,
+            steered_at: Micros(0),
+        }
+    }
+}
+
+impl AckWindow {
+    /// Whether another frame may be packed, at `frames_per_s`. Remembers since when not.
+    pub fn is_open(&mut self, frames_per_s: u16, now: Micros) -> bool {
+        let open = self.in_flight.len() < self.size(frames_per_s);
+        self.closed_since = if open { None } else { self.closed_since.or(Some(now)) };
+        open
+    }
+
+    /// How many frames may be in flight: as many as a round trip takes, and those that the client collects
+    /// before it acknowledges; fewer while they queue on the way.
+    #[must_use]
+    pub fn size(&self, frames_per_s: u16) -> usize {
+        self.size_on_a_free_link(frames_per_s).saturating_sub(self.cut_frames).max(WINDOW_FRAMES_FLOOR)
+    }
+
+    fn size_on_a_free_link(&self, frames_per_s: u16) -> usize {
+        let round_trip = self.rtt_min.map_or(0, |(micros, _)| {
+            usize::try_from((micros * u64::from(frames_per_s)).div_ceil(1_000_000)).unwrap_or(usize::MAX)
+        });
+        round_trip
+            .saturating_add(usize::from(ACK_EVERY_FRAMES) + 1)
+            .clamp(WINDOW_FRAMES_MIN, WINDOW_FRAMES_MAX)
+    }
+
+    /// For how long the window has been closed.
+    #[must_use]
+    pub fn closed_micros(&self, now: Micros) -> u64 {
+        self.closed_since.map_or(0, |since| now.since(since))
+    }
+
+    /// A frame was handed out.
+    pub fn sent(&mut self, tick: Tick, now: Micros) {
+        debug_assert!(self.in_flight.len() < WINDOW_FRAMES_MAX);
+        self.in_flight.push_back((tick, now));
+    }
+
+    /// The client says which frame it applied last. `newest` is the tick of the last frame handed out.
+    pub fn acknowledged(
+        &mut self,
+        ack: &Ack,
+        newest: Option<Tick>,
+        frames_per_s: u16,
+        now: Micros,
+    ) -> AckOutcome {
+        if newest.is_none_or(|newest| ack.applied.since(newest) > 0) {
+            return AckOutcome::False;
+        }
+        let Some(place) = self.in_flight.iter().position(|(tick, _)| *tick == ack.applied) else {
+            return AckOutcome::Stale;
+        };
+        let (_, sent) = self.in_flight[place];
+        let sample = now.since(sent).saturating_sub(u64::from(ack.held_ms) * 1000);
+        let keep = self.rtt_min.filter(|(least, at)| *least < sample && now.since(*at) < RTT_MEMORY_MICROS);
+        self.rtt_min = keep.or(Some((sample, now)));
+        self.in_flight.drain(..=place);
+        self.steer(sample, frames_per_s, now);
+        AckOutcome::Fresh
+    }
+
+    /// Halves the window when frames queue on the way, and lets it grow slowly when they do not.
+    fn steer(&mut self, sample_micros: u64, frames_per_s: u16, now: Micros) {
+        let least = self.rtt_min.map_or(sample_micros, |(micros, _)| micros);
+        if sample_micros > least + QUEUE_MICROS {
+            // What is in flight was sent before; it cannot tell yet what the last cut did.
+            if now.since(self.steered_at) >= least {
+                let free = self.size_on_a_free_link(frames_per_s);
+                self.cut_frames = free - (self.size(frames_per_s) / 2).clamp(WINDOW_FRAMES_FLOOR, free);
+                self.steered_at = now;
+            }
+        } else if self.cut_frames > 0 && now.since(self.steered_at) >= CALM_MICROS {
+            self.cut_frames -= 1;
+            self.steered_at = now;
+        }
+    }
+
+    /// The least round trip lately.
+    #[must_use]
+    pub fn rtt_micros(&self) -> Option<u64> {
+        self.rtt_min.map(|(micros, _)| micros)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: u64 = 1000;
+
+    #[test]
+    fn closes_and_opens() {
+        let mut window = AckWindow::default();
+        for tick in 0..WINDOW_FRAMES_MIN as u32 {
+            assert!(window.is_open(30, Micros(0)));
+            window.sent(Tick(tick), Micros(u64::from(tick) * 33 * MS));
+        }
+        assert!(!window.is_open(30, Micros(200 * MS)));
+        assert_eq!(window.closed_micros(Micros(300 * MS)), 100 * MS);
+        let ack = Ack { applied: Tick(3), held_ms: 20 };
+        assert_eq!(window.acknowledged(&ack, Some(Tick(5)), 30, Micros(219 * MS)), AckOutcome::Fresh);
+        assert_eq!(window.rtt_micros(), Some(100 * MS));
+        assert!(window.is_open(30, Micros(220 * MS)));
+        assert_eq!(window.closed_micros(Micros(500 * MS)), 0);
+        // 100 ms at 30 frames/s are 3 frames in flight.
+        assert_eq!(window.size(30), 3 + usize::from(ACK_EVERY_FRAMES) + 1);
+    }
+
+    #[test]
+    fn lies_are_told_apart() {
+        let mut window = AckWindow::default();
+        let ack = |tick| Ack { applied: Tick(tick), held_ms: 0 };
+        assert_eq!(window.acknowledged(&ack(5), None, 30, Micros(0)), AckOutcome::False);
+        window.sent(Tick(7), Micros(0));
+        assert_eq!(window.acknowledged(&ack(8), Some(Tick(7)), 30, Micros(0)), AckOutcome::False);
+        assert_eq!(window.acknowledged(&ack(6), Some(Tick(7)), 30, Micros(0)), AckOutcome::Stale);
+        assert_eq!(window.acknowledged(&ack(7), Some(Tick(7)), 30, Micros(0)), AckOutcome::Fresh);
+        assert_eq!(window.acknowledged(&ack(7), Some(Tick(7)), 30, Micros(0)), AckOutcome::Stale);
+    }
+
+    #[test]
+    fn a_held_time_that_is_too_long_does_not_underflow() {
+        let mut window = AckWindow::default();
+        window.sent(Tick(1), Micros(0));
+        let ack = Ack { applied: Tick(1), held_ms: u16::MAX };
+        assert_eq!(window.acknowledged(&ack, Some(Tick(1)), 30, Micros(5)), AckOutcome::Fresh);
+        assert_eq!(window.rtt_micros(), Some(0));
+    }
+}

@@ -1,0 +1,15 @@
+//! Games and their worlds. Knows no client's view, no byte and no time but the tick.
+
+mod game;
+
+mod world;
+
+mod id_dealer;
+
+mod grid;
+
+pub(crate) use game::avatar_id;
+pub use game::{Game, Inputs, Interest, Recipients, Refusal, Stage, Viewpoint};
+pub use grid::Grid;
+pub use id_dealer::IdDealer;
+pub use world::{Entity, EntityKey, NewEntity, Team, World};

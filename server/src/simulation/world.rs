@@ -1,0 +1,139 @@
+//! The entities of one room.
+
+use serde::{Deserialize, Serialize};
+use slotmap::{SlotMap, new_key_type};
+use tickwire_shared::{ClientId, NetId, Protocol};
+
+use super::id_dealer::IdDealer;
+
+new_key_type! {
+    /// An entity inside its room. Never leaves the server; clients know a [`NetId`].
+    pub struct EntityKey;
+}
+
+/// A team's number. Only equality counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, Default)]
+pub struct Team(pub u8);
+
+impl Team {
+    /// Belongs to nobody: `team` fields of such an entity are seen by its owner only.
+    pub const NONE: Self = Self(0);
+}
+
+/// One entity.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(bound = "")]
+pub struct Entity<P: Protocol> {
+    /// What clients call it.
+    pub id: NetId,
+    /// Its replicated state; the game writes here.
+    pub state: P::Entity,
+    /// Told once to each client that comes to see it.
+    pub spawn: P::Spawn,
+    /// The client that sees its `owner` fields.
+    pub owner: Option<ClientId>,
+    /// The team that sees its `team` fields.
+    pub team: Team,
+    /// Set by [`World::cut`] until the next snapshot.
+    pub(crate) cut: bool,
+}
+
+/// What a game says of an entity that it makes.
+#[derive(Clone, Debug)]
+pub struct NewEntity<P: Protocol> {
+    /// Its state.
+    pub state: P::Entity,
+    /// Told once to each client that comes to see it.
+    pub spawn: P::Spawn,
+    /// The client that sees its `owner` fields.
+    pub owner: Option<ClientId>,
+    /// The team that sees its `team` fields.
+    pub team: Team,
+}
+
+/// The entities of one room, iterated in the order in which they were made.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(bound = "")]
+pub struct World<P: Protocol> {
+    entities: SlotMap<EntityKey, Entity<P>>,
+    order: Vec<EntityKey>,
+    ids: IdDealer,
+    /// Entities that `order` still names and that are gone.
+    gone: usize,
+}
+
+impl<P: Protocol> World<P> {
+    /// An empty one whose ids come from `key`.
+    #[must_use]
+    pub fn new(key: u64) -> Self {
+        Self { entities: SlotMap::with_key(), order: Vec::new(), ids: IdDealer::new(key), gone: 0 }
+    }
+
+    /// Makes an entity.
+    pub fn spawn(&mut self, new: NewEntity<P>) -> EntityKey {
+        let NewEntity { state, spawn, owner, team } = new;
+        let id = self.ids.deal();
+        let key = self.entities.insert(Entity { id, state, spawn, owner, team, cut: false });
+        self.order.push(key);
+        key
+    }
+
+    /// Removes an entity; `None` when it is gone already.
+    pub fn despawn(&mut self, key: EntityKey) -> Option<Entity<P>> {
+        let entity = self.entities.remove(key)?;
+        self.gone += 1;
+        if self.gone * 2 > self.order.len() {
+            self.order.retain(|key| self.entities.contains_key(*key));
+            self.gone = 0;
+        }
+        Some(entity)
+    }
+
+    /// Says that an entity was put where it is (teleport, respawn): no client shows it moving there.
+    pub fn cut(&mut self, key: EntityKey) {
+        if let Some(entity) = self.entities.get_mut(key) {
+            entity.cut = true;
+        }
+    }
+
+    /// One entity.
+    #[must_use]
+    pub fn get(&self, key: EntityKey) -> Option<&Entity<P>> {
+        self.entities.get(key)
+    }
+
+    /// One entity, to change it.
+    #[must_use]
+    pub fn get_mut(&mut self, key: EntityKey) -> Option<&mut Entity<P>> {
+        self.entities.get_mut(key)
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.entities.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.entities.is_empty()
+    }
+
+    /// All entities, oldest first.
+    pub fn iter(&self) -> impl Iterator<Item = (EntityKey, &Entity<P>)> {
+        self.order.iter().filter_map(|key| Some((*key, self.entities.get(*key)?)))
+    }
+
+    /// The keys of all entities, oldest first, for loops that change the world as they go.
+    #[must_use]
+    pub fn keys(&self) -> Vec<EntityKey> {
+        self.iter().map(|(key, _)| key).collect()
+    }
+
+    pub(crate) fn clear_cut(&mut self, key: EntityKey) {
+        if let Some(entity) = self.entities.get_mut(key) {
+            entity.cut = false;
+        }
+    }
+}

@@ -1,0 +1,311 @@
+//! The world as integers: once per tick every entity's state is quantized into a table, beside its four states
+//! before, and the update between them is coded, once for all clients that see it.
+
+use glam::Vec3;
+use slotmap::SecondaryMap;
+use tickwire_shared::limits::{COLUMNS_MAX, HISTORY};
+use tickwire_shared::schema::{FieldClass, FieldPlan, KindPlan, Plan, ReplicateKinds, View};
+use tickwire_shared::wire::bits::{BitStrings, BitWriter};
+use tickwire_shared::wire::codec;
+use tickwire_shared::wire::quantize;
+use tickwire_shared::wire::residual::Window;
+use tickwire_shared::wire::update::{self, Step};
+use tickwire_shared::{ClientId, KindId, NetId, Protocol};
+
+use crate::simulation::{EntityKey, Team, World};
+
+/// States in one row: the new one and the four that clients hold before it.
+const STATES: usize = HISTORY + 1;
+
+/// One entity in the table. A row is used again after its entity is gone; the id tells them apart.
+#[derive(Clone, Debug)]
+pub struct Row {
+    /// The entity.
+    pub id: NetId,
+    /// Whether it is still there.
+    pub alive: bool,
+    /// Its key in the world.
+    pub key: EntityKey,
+    /// Its kind.
+    pub kind: KindId,
+    /// Who sees its owner fields.
+    pub owner: Option<ClientId>,
+    /// Who sees its team fields.
+    pub team: Team,
+    /// Where it is, in the game's unit, as quantized; `None` for kinds without a position.
+    pub place: Option<Vec3>,
+    /// For each view, the first tick at which the four states before it are equal, if nothing changes again.
+    rests_from: [u64; View::ALL.len()],
+    /// For each view, this tick's update, where one is due.
+    updates: [Option<Update>; View::ALL.len()],
+}
+
+/// Where an update's bits are.
+#[derive(Clone, Copy, Debug)]
+struct Update {
+    from: u32,
+    bits: u16,
+    /// The four states before it were equal.
+    awakes: bool,
+}
+
+/// What a client would have to do about a row at this tick.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Due {
+    /// Four equal states and the same again: nothing.
+    Still,
+    /// Four equal states and now another.
+    Awakes,
+    /// It has been moving: an update is due even if it was foreseen.
+    Moves,
+}
+
+/// The table.
+#[derive(Debug)]
+pub struct Capture {
+    plan: Plan,
+    rows: Vec<Row>,
+    /// `STATES` states of `plan.stride` columns for each row, the newest first.
+    states: Vec<i32>,
+    free: Vec<u32>,
+    by_key: SecondaryMap<EntityKey, u32>,
+    strings: BitStrings,
+    tick: u64,
+    last_spawn: u64,
+    seen: Vec<bool>,
+}
+
+impl Capture {
+    /// An empty table.
+    #[must_use]
+    pub fn new(plan: Plan) -> Self {
+        Self {
+            plan,
+            rows: Vec::new(),
+            states: Vec::new(),
+            free: Vec::new(),
+            by_key: SecondaryMap::new(),
+            strings: BitStrings::default(),
+            tick: 0,
+            last_spawn: 0,
+            seen: Vec::new(),
+        }
+    }
+
+    /// Takes in the world as it is after the step of `tick`. To be called for every tick, once.
+    pub fn capture<P: Protocol>(&mut self, world: &mut World<P>, tick: u64) {
+        self.tick = tick;
+        self.strings.clear();
+        self.seen.clear();
+        self.seen.resize(self.rows.len(), false);
+        let mut cuts = Vec::new();
+        for (key, entity) in world.iter() {
+            let mut state = [0; COLUMNS_MAX];
+            entity.state.capture(&mut state);
+            let row = match self.by_key.get(key).copied() {
+                Some(row) => {
+                    self.seen[row as usize] = true;
+                    self.advance(row, &state, entity.cut);
+                    row
+                }
+                None => self.add(key, entity.id, entity.state.kind(), &state),
+            };
+            let entry = &mut self.rows[row as usize];
+            entry.owner = entity.owner;
+            entry.team = entity.team;
+            if entity.cut {
+                cuts.push(key);
+            }
+        }
+        cuts.into_iter().for_each(|key| world.clear_cut(key));
+        self.drop_unseen();
+    }
+
+    fn add(&mut self, key: EntityKey, id: NetId, kind: KindId, state: &[i32]) -> u32 {
+        let stride = self.plan.stride;
+        let row = self.free.pop().unwrap_or_else(|| {
+            self.states.resize(self.states.len() + STATES * stride, 0);
+            self.seen.push(true);
+            self.rows.len() as u32
+        });
+        let entry = Row {
+            id,
+            alive: true,
+            key,
+            kind,
+            owner: None,
+            team: Team::NONE,
+            place: place_of(self.plan.kind(kind), state),
+            rests_from: [self.tick + 1; View::ALL.len()],
+            updates: [None; View::ALL.len()],
+        };
+        match self.rows.get_mut(row as usize) {
+            Some(old) => *old = entry,
+            None => self.rows.push(entry),
+        }
+        self.seen[row as usize] = true;
+        fill(self.row_states(row), stride, state);
+        self.by_key.insert(key, row);
+        self.last_spawn = self.tick;
+        row
+    }
+
+    /// One more state of a known entity: shift, note what changed, and code the update.
+    fn advance(&mut self, row: u32, state: &[i32], cut: bool) {
+        let stride = self.plan.stride;
+        let (index, tick) = (row as usize, self.tick);
+        let Self { plan, rows, states, strings, .. } = self;
+        let entry = &mut rows[index];
+        let kind = plan.kind(entry.kind);
+        let table = &mut states[index * STATES * stride..(index + 1) * STATES * stride];
+        entry.updates = [None; View::ALL.len()];
+        let changed = table[..kind.columns] != state[..kind.columns];
+        if !changed && !cut && entry.rests_from.iter().all(|from| *from < tick) {
+            return;
+        }
+        table.copy_within(0..HISTORY * stride, stride);
+        let old = Window::new(&table[stride..], stride);
+        for view in View::ALL.into_iter().filter(|view| *view <= kind.views) {
+            let differs = cut || kind.seen(view).any(|field| field.of(old.state(0)) != field.of(state));
+            let rested = entry.rests_from[view as usize] <= tick;
+            if rested && !differs {
+                continue;
+            }
+            let from = strings.len_bits();
+            let step = if cut { Step::Cut } else { Step::Moved };
+            update::write(kind, view, step, old, state, strings);
+            let bits = (strings.len_bits() - from) as u16;
+            entry.updates[view as usize] = Some(Update { from: from as u32, bits, awakes: rested });
+            if cut {
+                entry.rests_from[view as usize] = tick + 1;
+            } else if differs {
+                entry.rests_from[view as usize] = tick + HISTORY as u64;
+            }
+        }
+        if cut {
+            fill(table, stride, state);
+        } else {
+            table[..stride].copy_from_slice(&state[..stride]);
+        }
+        entry.place = place_of(kind, state);
+    }
+
+    fn drop_unseen(&mut self) {
+        for row in 0..self.rows.len() {
+            if self.rows[row].alive && !self.seen[row] {
+                self.rows[row].alive = false;
+                self.by_key.remove(self.rows[row].key);
+                self.free.push(row as u32);
+            }
+        }
+    }
+
+    fn row_states(&mut self, row: u32) -> &mut [i32] {
+        let size = STATES * self.plan.stride;
+        &mut self.states[row as usize * size..(row as usize + 1) * size]
+    }
+
+    /// The layout that the table follows.
+    #[must_use]
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// The tick of the last capture.
+    #[must_use]
+    pub fn tick(&self) -> u64 {
+        self.tick
+    }
+
+    /// The last tick at which an entity was new.
+    #[must_use]
+    pub fn last_spawn(&self) -> u64 {
+        self.last_spawn
+    }
+
+    /// All rows, dead ones included.
+    #[must_use]
+    pub fn rows(&self) -> &[Row] {
+        &self.rows
+    }
+
+    /// A row.
+    #[must_use]
+    pub fn row(&self, row: u32) -> &Row {
+        &self.rows[row as usize]
+    }
+
+    /// The row of an entity.
+    #[must_use]
+    pub fn row_of(&self, key: EntityKey) -> Option<u32> {
+        self.by_key.get(key).copied()
+    }
+
+    /// The window as it is after this tick: what a record carries, and what a client then holds.
+    #[must_use]
+    pub fn window(&self, row: u32) -> Window<'_> {
+        let size = STATES * self.plan.stride;
+        Window::new(&self.states[row as usize * size..(row as usize + 1) * size], self.plan.stride)
+    }
+
+    /// What the row asks of a client that followed it until the tick before.
+    #[must_use]
+    pub fn due(&self, row: u32, view: View) -> Due {
+        let entry = self.row(row);
+        let view = self.coded_view(entry, view);
+        match entry.updates[view as usize] {
+            None => Due::Still,
+            Some(update) if update.awakes => Due::Awakes,
+            Some(_) => Due::Moves,
+        }
+    }
+
+    /// Whether a client that holds the row's window as of the end of tick `held` would hold the same now.
+    #[must_use]
+    pub fn unchanged_since(&self, row: u32, view: View, held: u64) -> bool {
+        let entry = self.row(row);
+        entry.rests_from[self.coded_view(entry, view) as usize] <= held + 1
+    }
+
+    /// Appends the row's update; to be called only where one is due.
+    pub fn splice(&self, row: u32, view: View, out: &mut BitWriter) -> usize {
+        let entry = self.row(row);
+        let update = entry.updates[self.coded_view(entry, view) as usize];
+        debug_assert!(update.is_some(), "spliced a row that is still");
+        let Some(update) = update else { return 0 };
+        out.splice(self.strings.words(), update.from as usize, usize::from(update.bits));
+        usize::from(update.bits)
+    }
+
+    /// Bits of all updates coded in this tick.
+    #[must_use]
+    pub fn coded_bits(&self) -> usize {
+        self.strings.len_bits()
+    }
+
+    /// Kinds without team or owner fields are coded once, whoever looks.
+    fn coded_view(&self, entry: &Row, view: View) -> View {
+        view.min(self.plan.kind(entry.kind).views)
+    }
+}
+
+fn fill(table: &mut [i32], stride: usize, state: &[i32]) {
+    for slot in table.chunks_exact_mut(stride.max(1)) {
+        slot.copy_from_slice(&state[..stride]);
+    }
+}
+
+fn place_of(kind: &KindPlan, state: &[i32]) -> Option<Vec3> {
+    let field: &FieldPlan = kind.position.as_ref()?;
+    let FieldClass::Position { quantum, .. } = field.class else { return None };
+    let axis = |axis: usize| {
+        field.of(state).get(axis).map_or(0.0, |column| quantize::from_quanta(*column, quantum) as f32)
+    };
+    Some(Vec3::new(axis(0), axis(1), axis(2)))
+}
+
+/// The spawn blob of an entity, as enters carry it.
+#[must_use]
+pub(super) fn spawn_blob<P: Protocol>(world: &World<P>, key: EntityKey) -> Vec<u8> {
+    world.get(key).map(|entity| codec::encode(&entity.spawn)).unwrap_or_default()
+}

@@ -1,0 +1,229 @@
+//! A room and its clients in virtual time. Nothing here reads a clock: a second takes as long as it takes to
+//! compute it.
+
+use std::collections::BTreeMap;
+
+use tickwire_server::host::{Event, Output, Room, RoomConfig};
+use tickwire_server::simulation::Game;
+use tickwire_shared::client::{Happening, Identity, Session};
+use tickwire_shared::wire::codec;
+use tickwire_shared::wire::message::{ClientMessage, ResumeToken};
+use tickwire_shared::{ClientId, Close, Micros, Protocol, Tick};
+
+use crate::link::{Link, Profile};
+use crate::oracle::Oracle;
+
+/// Messages are moved this many times per tick.
+const STEPS_PER_TICK: u64 = 4;
+
+/// One client: its session, its links, and whether its program runs.
+pub struct SimClient<P: Protocol> {
+    /// The session.
+    pub session: Session<P>,
+    /// Server to client.
+    pub down: Link,
+    /// Client to server.
+    pub up: Link,
+    /// How the server ended it.
+    pub closed: Option<Close>,
+    /// While true the client's program does nothing: it reads no message and sends none.
+    pub stalled: bool,
+    /// What happened, the frames left out.
+    pub happenings: Vec<Happening<P>>,
+    /// Ages, in microseconds, of the frames at the time when they were applied.
+    pub ages: Vec<u64>,
+    /// Frames applied.
+    pub frames: u64,
+}
+
+/// A room, its clients and the oracle.
+pub struct Sim<G: Game> {
+    /// The room under test.
+    pub room: Room<G>,
+    /// Virtual time.
+    pub now: Micros,
+    /// By the id that the room knows.
+    pub clients: BTreeMap<ClientId, SimClient<G::Protocol>>,
+    /// Compares every replica with the truth.
+    pub oracle: Oracle,
+    /// When each tick was made.
+    made: BTreeMap<u32, Micros>,
+    tick_micros: u64,
+    next_client: u32,
+    seed: u64,
+}
+
+impl<G: Game> Sim<G> {
+    /// A new room for `game`, everything seeded.
+    ///
+    /// # Panics
+    /// When the game's schema does not make sense.
+    pub fn new(game: G, tick_hz: u16, seed: u64) -> Self {
+        let config = RoomConfig { name: "test".to_owned(), tick_hz, capacity: 1000, seed };
+        Self::with_room(Room::new(game, config).expect("a schema that makes sense"), tick_hz, seed)
+    }
+
+    /// Around a room that exists already.
+    pub fn with_room(room: Room<G>, tick_hz: u16, seed: u64) -> Self {
+        Self {
+            room,
+            now: Micros(1_000_000),
+            clients: BTreeMap::new(),
+            oracle: Oracle::default(),
+            made: BTreeMap::new(),
+            tick_micros: 1_000_000 / u64::from(tick_hz),
+            next_client: 1,
+            seed,
+        }
+    }
+
+    /// A client connects over a link that behaves like `profile` in both directions.
+    ///
+    /// # Panics
+    /// When the game's schema does not make sense.
+    pub fn join(&mut self, name: &str, profile: Profile) -> ClientId {
+        let id = ClientId(self.next_client);
+        self.next_client += 1;
+        let identity = Identity { name: name.to_owned(), ..Identity::default() };
+        let client = SimClient {
+            session: Session::new(identity).expect("a schema that makes sense"),
+            down: Link::new(profile, self.seed ^ u64::from(id.0) << 32),
+            up: Link::new(profile, self.seed ^ u64::from(id.0) << 33),
+            closed: None,
+            stalled: false,
+            happenings: Vec::new(),
+            ages: Vec::new(),
+            frames: 0,
+        };
+        self.clients.insert(id, client);
+        id
+    }
+
+    /// A client's connection ends.
+    pub fn leave(&mut self, id: ClientId) {
+        self.clients.remove(&id);
+        self.room.handle(Event::Leave { client: id }, self.now);
+    }
+
+    /// A client.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub fn client(&mut self, id: ClientId) -> &mut SimClient<G::Protocol> {
+        self.clients.get_mut(&id).expect("a client of this simulation")
+    }
+
+    /// Runs `ticks` ticks.
+    pub fn run(&mut self, ticks: u32) {
+        (0..ticks).for_each(|_| self.step());
+    }
+
+    /// One tick: messages move, the room steps, frames leave, and the oracle looks at everything.
+    pub fn step(&mut self) {
+        for _ in 0..STEPS_PER_TICK {
+            self.now = self.now.plus(self.tick_micros / STEPS_PER_TICK);
+            self.move_messages();
+        }
+        let tick = self.room.status().tick;
+        self.room.tick(self.now);
+        if self.room.status().ended {
+            return self.poll_outputs();
+        }
+        self.made.insert(tick.0, self.now);
+        self.oracle.note(&self.room, self.clients.keys().copied(), tick);
+        let before: BTreeMap<_, _> = self.clients.iter().map(|(id, _)| (*id, ())).collect();
+        let sent = self.poll_outputs_noting();
+        for id in before.into_keys().filter(|id| !sent.contains(id)) {
+            self.oracle.check_quiet(&self.room, id, tick);
+        }
+    }
+
+    fn move_messages(&mut self) {
+        let Self { room, clients, oracle, now, made, .. } = self;
+        for (id, client) in clients.iter_mut() {
+            if client.closed.is_some() {
+                continue;
+            }
+            if !client.stalled {
+                while let Some((at, bytes)) = client.down.receive(*now) {
+                    client.session.handle_message(&bytes, at).expect("the server sends valid messages");
+                    note_happenings(*id, client, oracle, made, *now);
+                }
+                while let Some(bytes) = client.session.poll_transmit(*now) {
+                    client.up.send(bytes, *now);
+                }
+            }
+            while let Some((_, bytes)) = client.up.receive(*now) {
+                let event = match codec::decode(&bytes).expect("clients send valid messages") {
+                    ClientMessage::Hello(hello) => {
+                        Event::Join { client: *id, hello, resume: ResumeToken([0; 16]) }
+                    }
+                    message => Event::Message { client: *id, message },
+                };
+                room.handle(event, *now);
+            }
+        }
+        self.poll_outputs();
+    }
+
+    fn poll_outputs(&mut self) {
+        self.poll_outputs_noting();
+    }
+
+    fn poll_outputs_noting(&mut self) -> Vec<ClientId> {
+        let mut sent = Vec::new();
+        while let Some(output) = self.room.poll_output() {
+            match output {
+                Output::Send { client, bytes } => {
+                    sent.push(client);
+                    if let Some(client) = self.clients.get_mut(&client) {
+                        client.down.send(bytes, self.now);
+                    }
+                }
+                Output::Close { client, close } => {
+                    if let Some(client) = self.clients.get_mut(&client) {
+                        client.closed = Some(close);
+                    }
+                }
+            }
+        }
+        sent
+    }
+
+    /// The room's next tick.
+    #[must_use]
+    pub fn tick(&self) -> Tick {
+        self.room.status().tick
+    }
+
+    /// Asserts that no client ever saw a wrong checksum, and that checksums were compared at all.
+    ///
+    /// # Panics
+    /// When one did.
+    pub fn assert_in_step(&self) {
+        for (id, client) in &self.clients {
+            assert_eq!(client.session.stats().mismatches, 0, "{id:?} saw a wrong checksum");
+        }
+        assert_eq!(self.room.counters().state_mismatches, 0);
+    }
+}
+
+fn note_happenings<P: Protocol>(
+    id: ClientId,
+    client: &mut SimClient<P>,
+    oracle: &mut Oracle,
+    made: &BTreeMap<u32, Micros>,
+    now: Micros,
+) {
+    while let Some(happening) = client.session.poll_happening() {
+        if let Happening::Frame(summary) = happening {
+            client.frames += 1;
+            client.ages.extend(made.get(&summary.tick.0).map(|at| now.since(*at)));
+            if let Some(replica) = client.session.replica() {
+                oracle.check::<P>(id, replica);
+            }
+        } else {
+            client.happenings.push(happening);
+        }
+    }
+}

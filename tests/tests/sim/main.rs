@@ -1,0 +1,9 @@
+//! The core in virtual time: rooms, clients and links without a socket or a clock.
+
+mod arena;
+mod determinism;
+mod replication;
+mod rooms;
+mod secrecy;
+mod slow_clients;
+mod tag;
