@@ -1,6 +1,6 @@
 //! The binary: reads the command line and runs the demo arena. The only place besides tests that names it.
 
-use std::io::{Read, Write};
+use std::io::{IsTerminal, Read, Write};
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -178,7 +178,8 @@ fn main() -> ExitCode {
 fn serve(config: Config) -> Result<(), ExitCode> {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let colours = std::io::stderr().is_terminal();
+    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_writer(std::io::stderr).init();
     let arena = config.arena.clone();
     let make_game = move |_room: &str, seed| {
         ArenaGame::new(ArenaConfig {
@@ -235,7 +236,10 @@ fn read_schema(path: &Path) -> Result<Schema, ExitCode> {
 
 /// One GET, so that containers need no curl.
 fn healthcheck(url: &str) -> Result<(), std::io::Error> {
-    let (authority, path) = match url.strip_prefix("http://").map(|rest| rest.split_once('/').unwrap_or((rest, ""))) {
+    let (authority, path) = match url
+        .strip_prefix("http://")
+        .map(|rest| rest.split_once('/').unwrap_or((rest, "")))
+    {
         Some((authority, path)) if !authority.is_empty() => (authority, path),
         _ => return Err(std::io::Error::other(format!("`{url}` is not like http://127.0.0.1:7777/readyz"))),
     };

@@ -9,4 +9,6 @@ pub mod sim;
 
 pub mod chaos;
 
+pub mod scene;
+
 pub mod seeds;

@@ -131,9 +131,9 @@ impl<G: Game> Sim<G> {
         }
         self.made.insert(tick.0, self.now);
         self.oracle.note(&self.room, self.clients.keys().copied(), tick);
-        let before: BTreeMap<_, _> = self.clients.iter().map(|(id, _)| (*id, ())).collect();
+        let present: Vec<_> = self.clients.keys().copied().collect();
         let sent = self.poll_outputs_noting();
-        for id in before.into_keys().filter(|id| !sent.contains(id)) {
+        for id in present.into_iter().filter(|id| !sent.contains(id)) {
             self.oracle.check_quiet(&self.room, id, tick);
         }
     }

@@ -163,9 +163,7 @@ impl<P: Protocol> Reading<P> {
             Intake::Session(entrance) => {
                 let message = codec::decode(message).map_err(|error| match error {
                     CodecError::Malformed => Close::new(CloseCode::BadMessage),
-                    CodecError::TrailingBytes(_) => {
-                        Close::because(CloseCode::BadMessage, &error.to_string())
-                    }
+                    CodecError::TrailingBytes(_) => Close::because(CloseCode::BadMessage, &error.to_string()),
                 })?;
                 entrance.take(message, now)
             }

@@ -84,8 +84,7 @@ async fn metrics<P: Protocol>(State(hub): State<Arc<Hub<P>>>) -> Response {
 }
 
 async fn websocket<P: Protocol>(State(hub): State<Arc<Hub<P>>>, mut request: Request) -> Response {
-    let asked =
-        Asked { method: request.method(), version: request.version(), headers: request.headers() };
+    let asked = Asked { method: request.method(), version: request.version(), headers: request.headers() };
     let policy =
         Policy { json_allowed: hub.config.json_allowed(), allowed_origins: &hub.config.allowed_origins };
     let subprotocol = match upgrade::check(asked, policy) {

@@ -135,10 +135,14 @@ mod tests {
         let verdicts: Vec<_> = (0..200).map(|n| meter.frame(FrameKind::Other, 10, at(n * 50))).collect();
         let first = verdicts.iter().position(|verdict| *verdict != Verdict::Fine).expect("an excess");
         assert_eq!(verdicts[first], Verdict::Excess(Drop::Frames));
-        let closed = verdicts.iter().position(|verdict| matches!(verdict, Verdict::Close(_))).expect("a close");
+        let closed =
+            verdicts.iter().position(|verdict| matches!(verdict, Verdict::Close(_))).expect("a close");
         assert_eq!((closed - first) * 50, 5000);
         let Verdict::Close(close) = &verdicts[closed] else { unreachable!() };
-        assert_eq!((close.code, close.reason.contains("retry_after_ms=2000")), (CloseCode::RateExceeded, true));
+        assert_eq!(
+            (close.code, close.reason.contains("retry_after_ms=2000")),
+            (CloseCode::RateExceeded, true)
+        );
     }
 
     #[test]
@@ -163,7 +167,8 @@ mod tests {
     fn bytes_count_and_a_flood_is_not_waited_for() {
         let mut meter = Meter::new(RATES, at(0));
         assert_eq!(meter.frame(FrameKind::Other, 1001, at(0)), Verdict::Excess(Drop::Bytes));
-        let flood = (0..1000).position(|_| matches!(meter.frame(FrameKind::Other, 1, at(1)), Verdict::Close(_)));
+        let flood =
+            (0..1000).position(|_| matches!(meter.frame(FrameKind::Other, 1, at(1)), Verdict::Close(_)));
         assert!(flood.is_some_and(|frames| frames <= 220), "{flood:?}");
     }
 }

@@ -18,7 +18,11 @@ pub(super) fn text<P: Protocol>(hub: &Hub<P>) -> String {
     page.gauge("clients", "Clients in rooms.", rooms.iter().map(|room| room.status.clients).sum::<usize>());
     let paused = rooms.iter().map(|room| room.status.paused_clients).sum::<usize>();
     page.gauge("paused_clients", "Clients for which nothing is packed at the moment.", paused);
-    page.gauge("entities", "Entities in all rooms.", rooms.iter().map(|room| room.status.entities).sum::<usize>());
+    page.gauge(
+        "entities",
+        "Entities in all rooms.",
+        rooms.iter().map(|room| room.status.entities).sum::<usize>(),
+    );
 
     page.counter("ticks_total", "Ticks simulated.", &[("", counters.ticks)]);
     page.counter("tick_late_total", "Ticks that began after their deadline.", &[("", timing.late)]);
@@ -33,11 +37,16 @@ pub(super) fn text<P: Protocol>(hub: &Hub<P>) -> String {
     let ends: Vec<_> =
         tally.ends().into_iter().map(|(how, count)| (format!("code=\"{}\"", how.label()), count)).collect();
     page.counter("closes_total", "Ended WebSocket connections by close code.", &ends);
-    page.counter("received_bytes_total", "Bytes of WebSocket frames received.", &[(
-        "",
-        tally.received_bytes.total(),
-    )]);
-    page.counter("received_frames_total", "WebSocket frames received.", &[("", tally.received_frames.total())]);
+    page.counter(
+        "received_bytes_total",
+        "Bytes of WebSocket frames received.",
+        &[("", tally.received_bytes.total())],
+    );
+    page.counter(
+        "received_frames_total",
+        "WebSocket frames received.",
+        &[("", tally.received_frames.total())],
+    );
     page.counter("sent_bytes_total", "Bytes of messages to clients.", &[("", counters.sent_bytes)]);
     let drops: Vec<_> = Dropped::ALL
         .into_iter()
@@ -50,24 +59,33 @@ pub(super) fn text<P: Protocol>(hub: &Hub<P>) -> String {
     page.counter("dropped_messages_total", "Messages dropped, by reason.", &drops);
 
     let inputs = counters.inputs;
-    page.counter("inputs_total", "Inputs by outcome.", &[
-        ("outcome=\"on_time\"", inputs.on_time),
-        ("outcome=\"late\"", inputs.late),
-        ("outcome=\"early\"", inputs.early),
-        ("outcome=\"double\"", inputs.double),
-        ("outcome=\"missing\"", inputs.missing),
-        ("outcome=\"impossible\"", inputs.impossible),
-    ]);
+    page.counter(
+        "inputs_total",
+        "Inputs by outcome.",
+        &[
+            ("outcome=\"on_time\"", inputs.on_time),
+            ("outcome=\"late\"", inputs.late),
+            ("outcome=\"early\"", inputs.early),
+            ("outcome=\"double\"", inputs.double),
+            ("outcome=\"missing\"", inputs.missing),
+            ("outcome=\"impossible\"", inputs.impossible),
+        ],
+    );
     page.counter("commands_total", "Commands handed to games.", &[("", counters.commands)]);
     page.counter("snapshots_total", "Frames packed.", &[("", counters.frames)]);
     page.counter("heartbeats_total", "Frames without anything due.", &[("", counters.heartbeats)]);
-    page.counter("paused_client_ticks_total", "Client-ticks without packing.", &[(
-        "",
-        counters.paused_client_ticks,
-    )]);
+    page.counter(
+        "paused_client_ticks_total",
+        "Client-ticks without packing.",
+        &[("", counters.paused_client_ticks)],
+    );
     page.counter("resyncs_total", "Frames that brought a paused client back.", &[("", counters.resyncs)]);
     page.counter("state_mismatches_total", "Checksums that differed.", &[("", counters.state_mismatches)]);
-    page.counter("false_acks_total", "Acknowledgements of what was never sent.", &[("", counters.false_acks)]);
+    page.counter(
+        "false_acks_total",
+        "Acknowledgements of what was never sent.",
+        &[("", counters.false_acks)],
+    );
     page.counter("updates_total", "Entity updates spliced into frames.", &[("", counters.updates_spliced)]);
     page.counter("updates_bits_total", "Bits of these.", &[("", counters.updates_spliced_bits)]);
     page.counter("game_panics_total", "Panics of games.", &[("", counters.panics)]);

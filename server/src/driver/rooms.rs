@@ -95,9 +95,13 @@ impl<P: Protocol> Rooms<P> {
     ///
     /// # Errors
     /// When the system gives no thread.
-    pub(super) fn open(settings: Settings, clock: Clock, start: Box<StartRoom<P>>) -> std::io::Result<Arc<Self>> {
+    pub(super) fn open(
+        settings: Settings,
+        clock: Clock,
+        start: Box<StartRoom<P>>,
+    ) -> std::io::Result<Arc<Self>> {
         let rooms = Arc::new_cyclic(|own| Self {
-            directory: Mutex::new(Directory { rooms: BTreeMap::new(), buried: Totals::default()}),
+            directory: Mutex::new(Directory { rooms: BTreeMap::new(), buried: Totals::default() }),
             settings,
             clock,
             next_client: AtomicU32::new(1),
@@ -144,12 +148,13 @@ impl<P: Protocol> Rooms<P> {
                 tracing::error!(%error, "no thread for a new room");
                 Close::because(CloseCode::Full, "no more rooms")
             })?;
+            tracing::info!(room = name, "room begins");
         }
         let join = Join { link, hello, resume: ResumeToken(token) };
-        match directory.rooms.get(&name).map(|entry| entry.joins.try_send(join)) {
-            Some(Ok(())) => Ok(()),
-            _ => Err(Close::because(CloseCode::Full, "too many join at once, try again")),
+        if directory.rooms.get(&name).is_some_and(|entry| entry.joins.try_send(join).is_ok()) {
+            return Ok(());
         }
+        Err(Close::because(CloseCode::Full, "too many join at once, try again"))
     }
 
     /// Ends every room at its next tick and lets none begin.
@@ -205,7 +210,6 @@ impl<P: Protocol> Rooms<P> {
         let board = Arc::new(Board::new(name, &self.settings));
         let Some(own) = self.own.upgrade() else { return Err(std::io::ErrorKind::NotFound.into()) };
         (self.start)(own, Arc::clone(&board), receiver)?;
-        tracing::info!(room = name, "room begins");
         directory.rooms.insert(name.to_owned(), Entry { joins, board });
         Ok(())
     }

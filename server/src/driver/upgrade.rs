@@ -60,7 +60,11 @@ pub(super) fn check(asked: Asked<'_>, policy: Policy<'_>) -> Result<Subprotocol,
     }
     if sole(headers, &header::SEC_WEBSOCKET_VERSION) != Some("13") {
         let version = Some((header::SEC_WEBSOCKET_VERSION, "13"));
-        return Err(refuse(StatusCode::UPGRADE_REQUIRED, version, "Only WebSocket version 13 is spoken here."));
+        return Err(refuse(
+            StatusCode::UPGRADE_REQUIRED,
+            version,
+            "Only WebSocket version 13 is spoken here.",
+        ));
     }
     if !sole(headers, &header::SEC_WEBSOCKET_KEY).is_some_and(is_key) {
         let sentence = "Sec-WebSocket-Key must be 16 bytes in base64, once.";
@@ -225,7 +229,9 @@ mod tests {
 
     #[test]
     fn keys() {
-        for bad in ["", "x", "dGhlIHNhbXBsZSBub25jZQ=", "dGhlIHNhbXBsZSBub25jZR==", "dGhl*HNhbXBsZSBub25jZQ=="] {
+        for bad in
+            ["", "x", "dGhlIHNhbXBsZSBub25jZQ=", "dGhlIHNhbXBsZSBub25jZR==", "dGhl*HNhbXBsZSBub25jZQ=="]
+        {
             assert_eq!(ask(&[("sec-websocket-key", bad)], POLICY), Err(400), "{bad}");
         }
     }

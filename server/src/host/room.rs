@@ -408,12 +408,8 @@ impl<G: Game> Room<G> {
         if self.ended {
             return None;
         }
-        let mut stage = Stage {
-            tick: Tick(self.tick as u32),
-            tick_seconds: 1.0 / f32::from(self.config.tick_hz),
-            world: &mut self.world,
-            events: &mut self.events,
-        };
+        let seconds = 1.0 / f32::from(self.config.tick_hz);
+        let mut stage = Stage::new(Tick(self.tick as u32), seconds, &mut self.world, &mut self.events);
         let game = &mut self.game;
         match catch_unwind(AssertUnwindSafe(|| call(game, &mut stage))) {
             Ok(value) => Some(value),

@@ -65,10 +65,20 @@ pub struct Stage<'a, P: Protocol> {
     pub tick_seconds: f32,
     /// The entities.
     pub world: &'a mut World<P>,
-    pub(crate) events: &'a mut Vec<(Recipients, P::Event)>,
+    events: &'a mut Vec<(Recipients, P::Event)>,
 }
 
-impl<P: Protocol> Stage<'_, P> {
+impl<'a, P: Protocol> Stage<'a, P> {
+    /// For whoever runs a game without a room: tests of rules, tools.
+    pub fn new(
+        tick: Tick,
+        tick_seconds: f32,
+        world: &'a mut World<P>,
+        events: &'a mut Vec<(Recipients, P::Event)>,
+    ) -> Self {
+        Self { tick, tick_seconds, world, events }
+    }
+
     /// Tells clients that something happened in this tick.
     pub fn emit(&mut self, recipients: Recipients, event: P::Event) {
         self.events.push((recipients, event));

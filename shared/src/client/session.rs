@@ -185,10 +185,11 @@ impl<P: Protocol> Session<P> {
             .map(|(tick, bytes)| Ok(Happening::Game(*tick, codec::decode(bytes)?)))
             .collect::<Result<Vec<_>, CodecError>>()?;
         let summary = live.replica.commit(staged);
-        self.stats.frames += 1;
         self.stats.updates += summary.changed as u64;
         self.stats.update_bits += summary.slot_bits as u64;
-        self.stats.resyncs += u64::from(summary.resync);
+        // The first frame of a session brings everything; only later ones catch up.
+        self.stats.resyncs += u64::from(summary.resync && self.stats.frames > 0);
+        self.stats.frames += 1;
         self.happenings.extend(events);
         live.applied = Some((summary.tick, now));
         live.frames_unacknowledged = live.frames_unacknowledged.saturating_add(1);

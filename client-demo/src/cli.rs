@@ -1,0 +1,245 @@
+//! The command line: what can be asked for, and what the exit code says. 0 is fine, 1 is a failure at run time,
+//! 2 is bad usage.
+
+use std::future::Future;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+use tickwire_shared::limits::{NAME_BYTES_MAX, ROOM_BYTES_MAX};
+
+use crate::bots::{self, BotsConfig, CLIENTS_MAX, Expectations, Progress};
+use crate::endpoint::Endpoint;
+use crate::link::LinkProfile;
+use crate::play::{self, PlayConfig, PlayError};
+use crate::probe::{self, ProbeConfig};
+
+/// Exit code of bad usage.
+const USAGE: u8 = 2;
+/// Longest measurement, in seconds.
+const SECONDS_MAX: f64 = 86_400.0;
+
+/// The demo client of Tickwire. Without a command it plays.
+#[derive(Parser, Debug)]
+#[command(name = "tickwire-demo", version, args_conflicts_with_subcommands = true)]
+#[command(after_help = "Example: tickwire-demo bots --clients 50 --seconds 10")]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    play: PlayArgs,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    /// Play in a window
+    #[command(after_help = "Example: tickwire-demo play ws://127.0.0.1:7777/ws --name ann")]
+    Play(PlayArgs),
+    /// Let many clients play at once, and measure
+    #[command(after_help = "Example: tickwire-demo bots --clients 200 --seconds 30 --profile wifi --json")]
+    Bots(BotsArgs),
+    /// Join for a moment and say whether the server is healthy
+    #[command(after_help = "Example: tickwire-demo probe 127.0.0.1:7777")]
+    Probe(ProbeArgs),
+}
+
+#[derive(Args, Debug)]
+struct PlayArgs {
+    /// The server: ws://host:port/path, http://host:port or host:port
+    #[arg(default_value_t)]
+    url: Endpoint,
+    /// Display name
+    #[arg(long, default_value = "player", value_parser = short::<NAME_BYTES_MAX>)]
+    name: String,
+    /// Room; the server's default one when left out
+    #[arg(long, default_value = "", hide_default_value = true, value_parser = short::<ROOM_BYTES_MAX>)]
+    room: String,
+}
+
+#[derive(Args, Debug)]
+struct BotsArgs {
+    /// The server: ws://host:port/path, http://host:port or host:port
+    #[arg(default_value_t)]
+    url: Endpoint,
+    /// How many clients
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clients)]
+    clients: usize,
+    /// How long is measured, once everybody has joined
+    #[arg(long, value_name = "S", default_value_t = 10.0, value_parser = seconds)]
+    seconds: f64,
+    /// Room; the server's default one when left out
+    #[arg(long, default_value = "", hide_default_value = true, value_parser = short::<ROOM_BYTES_MAX>)]
+    room: String,
+    /// Link to imitate, each way: lan, wifi, mobile, bad or delay=80ms,jitter=20ms,rate=1Mbit,stall=2s/30s
+    #[arg(long)]
+    profile: Option<LinkProfile>,
+    /// Clients that join per second
+    #[arg(long, value_name = "R/s", default_value = "100/s", value_parser = ramp)]
+    ramp: f64,
+    /// Decides every input
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+    /// One JSON object instead of the table
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    expectations: Expectations,
+}
+
+#[derive(Args, Debug)]
+struct ProbeArgs {
+    /// The server: ws://host:port/path, http://host:port or host:port
+    #[arg(default_value_t)]
+    url: Endpoint,
+    /// Room; the server's default one when left out
+    #[arg(long, default_value = "", hide_default_value = true, value_parser = short::<ROOM_BYTES_MAX>)]
+    room: String,
+    /// How long it looks
+    #[arg(long, value_name = "S", default_value_t = 2.0, value_parser = seconds)]
+    seconds: f64,
+}
+
+/// Does what the command line says.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match cli.command.unwrap_or(Command::Play(cli.play)) {
+        Command::Play(PlayArgs { url, name, room }) => {
+            match play::run(&PlayConfig { endpoint: url, name, room }) {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(error) => {
+                    eprintln!("{error}");
+                    match error {
+                        PlayError::NoWindow => ExitCode::from(USAGE),
+                        PlayError::Window(_) => ExitCode::FAILURE,
+                    }
+                }
+            }
+        }
+        Command::Bots(arguments) => run(bots(arguments)),
+        Command::Probe(arguments) => run(probe(arguments)),
+    }
+}
+
+/// Runs a command in a runtime; the error is a sentence for whoever typed it.
+fn run(command: impl Future<Output = Result<(), String>>) -> ExitCode {
+    let outcome = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime.block_on(command),
+        Err(error) => Err(format!("no runtime: {error}")),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(sentence) => {
+            eprintln!("{sentence}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn bots(arguments: BotsArgs) -> Result<(), String> {
+    let BotsArgs { url, clients, seconds, room, profile, ramp, seed, json, expectations } = arguments;
+    let report = bots::run(BotsConfig {
+        endpoint: url,
+        clients,
+        duration: Duration::from_secs_f64(seconds),
+        room,
+        profile,
+        ramp_per_second: ramp,
+        seed,
+        progress: Progress::EverySecond,
+    })
+    .await
+    .map_err(|error| error.to_string())?;
+    if json {
+        println!("{}", serde_json::to_string(&report).map_err(|error| error.to_string())?);
+    } else {
+        print!("{report}");
+    }
+    if report.clients_connected == 0 {
+        let why = report.first_problem.as_deref().unwrap_or("none of them answered in time");
+        return Err(format!("no client was welcomed: {why}"));
+    }
+    match expectations.failures(&report) {
+        failures if failures.is_empty() => Ok(()),
+        failures => Err(failures.join("\n")),
+    }
+}
+
+async fn probe(arguments: ProbeArgs) -> Result<(), String> {
+    let ProbeArgs { url, room, seconds } = arguments;
+    let config = ProbeConfig { endpoint: url, room, duration: Duration::from_secs_f64(seconds) };
+    let finding = probe::run(&config).await.map_err(|error| format!("not healthy: {error}"))?;
+    println!("{finding}healthy");
+    Ok(())
+}
+
+fn short<const BYTES_MAX: usize>(text: &str) -> Result<String, String> {
+    let is_short = text.len() <= BYTES_MAX;
+    is_short.then(|| text.to_owned()).ok_or_else(|| format!("write at most {BYTES_MAX} bytes"))
+}
+
+fn clients(text: &str) -> Result<usize, String> {
+    let clients = text.parse().ok().filter(|clients| (1..=CLIENTS_MAX).contains(clients));
+    clients.ok_or_else(|| format!("write a number from 1 to {CLIENTS_MAX}"))
+}
+
+/// A number of seconds; the `s` of a duration may be there.
+fn seconds(text: &str) -> Result<f64, String> {
+    positive(text.strip_suffix('s').unwrap_or(text), SECONDS_MAX)
+}
+
+fn ramp(text: &str) -> Result<f64, String> {
+    positive(text.strip_suffix("/s").unwrap_or(text), CLIENTS_MAX as f64)
+}
+
+fn positive(text: &str, max: f64) -> Result<f64, String> {
+    let number = text.parse().ok().filter(|number: &f64| *number >= 0.1 && *number <= max);
+    number.ok_or_else(|| format!("write a number from 0.1 to {max}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    fn parse(line: &str) -> Result<Cli, clap::Error> {
+        Cli::try_parse_from(line.split(' '))
+    }
+
+    #[test]
+    fn the_definition_holds_together() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn without_a_command_it_plays() {
+        let cli = parse("tickwire-demo localhost:9000 --name ann").unwrap();
+        assert!(cli.command.is_none());
+        assert_eq!((cli.play.url.port, cli.play.name.as_str()), (9000, "ann"));
+    }
+
+    #[test]
+    fn a_swarm_as_scripts_write_it() {
+        let line = "tickwire-demo bots http://127.0.0.1:7777 --clients 200 --seconds 15s --ramp 50/s --json \
+                    --expect-closed 0 --expect-snapshots-share-p1 0.97 --expect-mismatches 0 \
+                    --expect-connected 200 --profile delay=80ms,rate=1Mbit --seed 7 --room a";
+        let Some(Command::Bots(bots)) = parse(line).unwrap().command else { panic!("no bots") };
+        assert_eq!((bots.clients, bots.seconds, bots.ramp, bots.seed), (200, 15.0, 50.0, 7));
+        assert_eq!(bots.expectations.closed, Some(0));
+        assert!(bots.profile.is_some_and(|profile| profile.delay_micros == 80_000));
+    }
+
+    #[test]
+    fn bad_usage_is_refused() {
+        for line in [
+            "tickwire-demo bots --clients 0",
+            "tickwire-demo bots --seconds never",
+            "tickwire-demo bots --profile moon",
+            "tickwire-demo bots --ramp 0",
+            "tickwire-demo probe wss://arena.example",
+            "tickwire-demo play --name a-name-of-more-than-thirty-two-bytes",
+        ] {
+            assert_eq!(parse(line).unwrap_err().exit_code(), i32::from(USAGE), "{line}");
+        }
+    }
+}

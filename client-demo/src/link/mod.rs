@@ -1,0 +1,9 @@
+//! A worse network than the one there is: delay, jitter, a rate cap, and stalls that end in a burst. Nothing is
+//! lost and nothing is reordered, because above TCP neither exists.
+
+mod profile;
+
+mod conditioner;
+
+pub use conditioner::LinkConditioner;
+pub use profile::{LinkProfile, ProfileError, Stall};

@@ -1,0 +1,205 @@
+//! The probe: one session for a moment, and whether it is healthy.
+
+use std::fmt;
+use std::time::Duration;
+
+use tickwire_shared::arena::{Arena, Own};
+use tickwire_shared::client::{Happening, Identity, Session, SessionError, Stats};
+use tickwire_shared::wire::message::Welcome;
+use tickwire_shared::{CloseCode, Micros};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
+
+use crate::endpoint::Endpoint;
+use crate::time;
+use crate::transport::{ConnectError, Connection, Ending, Event, Traffic, connect};
+
+/// How long the server may take to answer Hello.
+const WELCOME_DEADLINE: Duration = Duration::from_secs(5);
+/// How often the session is asked whether an input is due.
+const TIMER: Duration = Duration::from_millis(20);
+
+/// What a probe does.
+#[derive(Clone, Debug)]
+pub struct ProbeConfig {
+    /// Where.
+    pub endpoint: Endpoint,
+    /// Room; empty means the default one.
+    pub room: String,
+    /// How long it looks, after Welcome.
+    pub duration: Duration,
+}
+
+/// What a probe saw.
+#[derive(Clone, Debug)]
+pub struct Finding {
+    endpoint: Endpoint,
+    connect_micros: u64,
+    welcome_micros: u64,
+    welcome: Welcome,
+    seconds: f64,
+    stats: Stats,
+    traffic: Traffic,
+    rtt_micros: Option<u64>,
+    entities: usize,
+    first_private: Option<Own>,
+}
+
+/// Why a server is not healthy.
+#[derive(Debug, thiserror::Error)]
+pub enum ProbeError {
+    /// No connection.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// The connection ended.
+    #[error(transparent)]
+    Ended(#[from] Ending),
+    /// The server sent what the session refuses.
+    #[error(transparent)]
+    Refused(#[from] SessionError),
+    /// Nobody answered Hello.
+    #[error("no Welcome in {} s", WELCOME_DEADLINE.as_secs())]
+    NoWelcome,
+    /// Welcome, and then nothing.
+    #[error("no snapshot in {0} s after Welcome")]
+    NoSnapshot(f64),
+    /// The replica is not what the server thinks it is.
+    #[error("{0} of {1} checksums differ: client and server do not hold the same state")]
+    Mismatch(u64, u64),
+}
+
+/// Plays one session with its hands in its lap.
+///
+/// # Errors
+/// [`ProbeError`], the reason why the server is not healthy.
+pub async fn run(config: &ProbeConfig) -> Result<Finding, ProbeError> {
+    let began = time::now();
+    let connection = connect(&config.endpoint, None).await?;
+    let connect_micros = time::now().since(began);
+    let identity = Identity { name: "probe".to_owned(), room: config.room.clone(), token: None };
+    let session = Session::new(identity)?;
+    let mut probe = Probe { session, connection, first_private: None, welcomed: false };
+    let hello = time::now();
+    timeout(WELCOME_DEADLINE, probe.play_until(None)).await.map_err(|_| ProbeError::NoWelcome)??;
+    let welcomed = time::now();
+    probe.play_until(Some(Instant::now() + config.duration)).await?;
+    let finding = probe.finding(config, connect_micros, [hello, welcomed])?;
+    probe.connection.close(CloseCode::Normal).await;
+    finding.judge()
+}
+
+struct Probe {
+    session: Session<Arena>,
+    connection: Connection,
+    first_private: Option<Own>,
+    welcomed: bool,
+}
+
+impl Probe {
+    /// Plays until then, or until Welcome.
+    async fn play_until(&mut self, end: Option<Instant>) -> Result<(), ProbeError> {
+        let mut timer = interval(TIMER);
+        timer.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        loop {
+            while let Some(bytes) = self.session.poll_transmit(time::now()) {
+                self.connection.send(bytes).await;
+            }
+            tokio::select! {
+                event = self.connection.next() => match event {
+                    Event::Message { bytes, at } => self.session.handle_message(&bytes, at)?,
+                    Event::Ended(ending) => return Err(ending.into()),
+                },
+                _ = timer.tick() => {}
+                () = sleep_until(end.unwrap_or_else(Instant::now)), if end.is_some() => return Ok(()),
+            }
+            self.note_happenings();
+            if self.welcomed && end.is_none() {
+                return Ok(());
+            }
+        }
+    }
+
+    fn note_happenings(&mut self) {
+        while let Some(happening) = self.session.poll_happening() {
+            match happening {
+                Happening::Welcomed => self.welcomed = true,
+                Happening::Frame(_) if self.first_private.is_none() => {
+                    self.first_private = self.session.private();
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn finding(
+        &self,
+        config: &ProbeConfig,
+        connect_micros: u64,
+        [hello, welcomed]: [Micros; 2],
+    ) -> Result<Finding, ProbeError> {
+        let session = &self.session;
+        Ok(Finding {
+            endpoint: config.endpoint.clone(),
+            connect_micros,
+            welcome_micros: welcomed.since(hello),
+            welcome: session.welcome().ok_or(ProbeError::NoWelcome)?.clone(),
+            seconds: time::now().since(welcomed) as f64 / 1e6,
+            stats: *session.stats(),
+            traffic: self.connection.traffic(),
+            rtt_micros: session.rtt_micros(),
+            entities: session.replica().map_or(0, |replica| replica.slots().len()),
+            first_private: self.first_private.clone(),
+        })
+    }
+}
+
+impl Finding {
+    fn judge(self) -> Result<Self, ProbeError> {
+        let Stats { frames, mismatches, checksums, .. } = self.stats;
+        if frames == 0 {
+            return Err(ProbeError::NoSnapshot((self.seconds * 10.0).round() / 10.0));
+        }
+        if mismatches > 0 {
+            return Err(ProbeError::Mismatch(mismatches, mismatches + checksums));
+        }
+        Ok(self)
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { welcome, stats, traffic, .. } = self;
+        let millis = |micros: u64| micros as f64 / 1000.0;
+        let per_second = |count: u64| count as f64 / self.seconds;
+        let avatar = welcome.avatar.map_or("no avatar".to_owned(), |id| format!("avatar {:08x}", id.0));
+        let rtt = self.rtt_micros.map_or("unknown".to_owned(), |micros| format!("{:.2} ms", millis(micros)));
+        let bits = stats.update_bits as f64 / stats.updates.max(1) as f64;
+        let mut row = |name: &str, value: String| writeln!(f, "{name:<12} {value}");
+        row("server", self.endpoint.to_string())?;
+        let (connect, hello) = (millis(self.connect_micros), millis(self.welcome_micros));
+        row("handshake", format!("TCP and upgrade {connect:.2} ms, Hello to Welcome {hello:.2} ms"))?;
+        row("welcome", format!("client {}, {avatar}, room {}", welcome.client.0, welcome.room))?;
+        row("ticks", format!("{} Hz, joined at tick {}", welcome.tick_hz, welcome.tick.0))?;
+        row(
+            "snapshots",
+            format!("{:.1}/s, {} in {:.1} s", per_second(stats.frames), stats.frames, self.seconds),
+        )?;
+        row("received", format!("{:.0} B/s", per_second(traffic.received_framed_bytes)))?;
+        row("sent", format!("{:.0} B/s", per_second(traffic.sent_framed_bytes)))?;
+        row("round trip", rtt)?;
+        row("in view", format!("{} entities, {bits:.1} bits per update", self.entities))?;
+        row(
+            "checksums",
+            format!("{} right, {} differ, {} resyncs", stats.checksums, stats.mismatches, stats.resyncs),
+        )?;
+        match &self.first_private {
+            Some(own) => row(
+                "first state",
+                format!(
+                    "at ({:.2}, {:.2}) m, {} hit points, score {}",
+                    own.position.x, own.position.y, own.hp, own.score
+                ),
+            ),
+            None => row("first state", "none".to_owned()),
+        }
+    }
+}

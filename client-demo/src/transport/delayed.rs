@@ -1,0 +1,83 @@
+//! A queue between tasks that may imitate a slow link.
+
+use tokio::sync::mpsc;
+
+use crate::link::LinkConditioner;
+use crate::time;
+
+/// What a link carries.
+pub(super) trait OnWire {
+    /// Bytes that it fills.
+    fn wire_bytes(&self) -> usize;
+}
+
+/// The receiving end of a bounded queue, with a link behind it if there is one.
+#[derive(Debug)]
+pub(super) struct Delayed<T> {
+    queue: mpsc::Receiver<T>,
+    link: Option<LinkConditioner<T>>,
+}
+
+impl<T: OnWire> Delayed<T> {
+    pub(super) fn new(queue: mpsc::Receiver<T>, link: Option<LinkConditioner<T>>) -> Self {
+        Self { queue, link }
+    }
+
+    /// Whether items come later than they were queued.
+    pub(super) fn is_late(&self) -> bool {
+        self.link.is_some()
+    }
+
+    /// The next item, or `None` when all senders are gone and nothing is on its way. Nothing is lost when the
+    /// future is dropped.
+    pub(super) async fn next(&mut self) -> Option<T> {
+        let Some(link) = &mut self.link else { return self.queue.recv().await };
+        let mut more = true;
+        loop {
+            if let Some(item) = link.poll(time::now()) {
+                return Some(item);
+            }
+            let due = link.due();
+            tokio::select! {
+                item = self.queue.recv(), if more && link.has_room() => match item {
+                    Some(item) => {
+                        let bytes = item.wire_bytes();
+                        link.push(item, bytes, time::now());
+                    }
+                    None => more = false,
+                },
+                () = time::sleep_until(due.unwrap_or_default()), if due.is_some() => {}
+                else => return None,
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::link::LinkProfile;
+
+    impl OnWire for u32 {
+        fn wire_bytes(&self) -> usize {
+            4
+        }
+    }
+
+    #[tokio::test]
+    async fn everything_comes_in_order_before_the_end() {
+        let (sender, receiver) = mpsc::channel(64);
+        let profile: LinkProfile = "delay=5ms,jitter=5ms".parse().unwrap();
+        let began = time::now();
+        let mut delayed = Delayed::new(receiver, Some(LinkConditioner::new(profile, 1, began)));
+        for item in 0..50_u32 {
+            sender.send(item).await.unwrap();
+        }
+        drop(sender);
+        for item in 0..50 {
+            assert_eq!(delayed.next().await, Some(item));
+        }
+        assert!(time::now().since(began) >= 5_000);
+        assert_eq!(delayed.next().await, None);
+    }
+}

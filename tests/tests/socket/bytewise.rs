@@ -1,0 +1,52 @@
+//! Frames that arrive byte by byte, with ticks in between: reading must never be begun anew in mid-frame.
+
+use std::time::Duration;
+
+use crate::player::{Player, hello};
+use crate::raw::{BINARY, DATA, PING, PONG, Raw, frame};
+use crate::server::{config, start};
+
+async fn drip(raw: &mut Raw, bytes: &[u8], pause: Duration) {
+    for byte in bytes {
+        raw.send(&[*byte]).await;
+        tokio::time::sleep(pause).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn hello_byte_by_byte() {
+    let server = start(config()).await;
+    let mut raw = Raw::open(server.public_addr(), BINARY).await;
+    drip(&mut raw, &frame(DATA, &hello("drip", "")), Duration::from_millis(12)).await;
+    assert_eq!(raw.frame_of(DATA).await.payload[0], 0, "Welcome");
+    assert_eq!(raw.frame_of(DATA).await.payload[0], 1, "a frame");
+    // Several ticks pass within each of these frames, head and payload, and frames come meanwhile.
+    for round in 0..3_u8 {
+        drip(&mut raw, &frame(PING, &[round; 5]), Duration::from_millis(40)).await;
+        assert_eq!(raw.frame_of(PONG).await.payload, [round; 5]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn inputs_byte_by_byte() {
+    let server = start(config()).await;
+    let mut player = Player::join(server.public_addr(), "drip", "").await;
+    for walk in [1.0, -1.0, 1.0] {
+        let direction = glam::Vec2::new(walk, 0.0);
+        let input = tickwire_shared::arena::ArenaInput::new(direction, 0.0, false);
+        player.session.set_input(input, player.now());
+        let message = loop {
+            match player.session.poll_transmit(player.now()) {
+                Some(message) => break message,
+                None => player.turn().await,
+            }
+        };
+        drip(&mut player.raw, &frame(DATA, &message), Duration::from_millis(10)).await;
+        player
+            .until("it moves that way", |session| {
+                session.private().is_some_and(|own| own.velocity.x * walk > 0.5 || own.velocity.x == 0.0)
+            })
+            .await;
+    }
+    assert_eq!(player.session.stats().mismatches, 0);
+}

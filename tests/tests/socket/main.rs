@@ -1,0 +1,29 @@
+//! The server on real sockets: what bytes on the wire get for an answer, and that nobody else notices.
+//!
+//! Each test starts a server of its own on a free port.
+
+mod raw;
+
+mod server;
+
+mod player;
+
+mod http;
+
+mod framing;
+
+mod messages;
+
+mod bytewise;
+
+mod budgets;
+
+mod deadlines;
+
+mod closing;
+
+mod slow_reader;
+
+mod playing;
+
+mod command_line;

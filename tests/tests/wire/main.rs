@@ -1,0 +1,7 @@
+//! Bytes: what they are, that the document says the same, and what bad ones do.
+
+mod document;
+mod golden;
+mod hostile;
+mod schemas;
+mod updates;
