@@ -15,6 +15,16 @@ const QUEUED_BYTES_MAX: usize = 128 * 1024;
 /// Items on their way at which the link takes no more.
 const QUEUED_ITEMS_MAX: usize = 1024;
 
+/// Which way the items of a conditioner go. The two ways have their own jitter and the same stalls, because a
+/// radio that is gone is gone for both.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// From the server.
+    Inwards,
+    /// To the server.
+    Outwards,
+}
+
 /// Delays items of one direction.
 #[derive(Clone, Debug)]
 pub struct LinkConditioner<T> {
@@ -40,13 +50,13 @@ struct Queued<T> {
 impl<T> LinkConditioner<T> {
     /// A link that begins `now`. The seed decides jitter and when in its period the first stall comes.
     #[must_use]
-    pub fn new(profile: LinkProfile, seed: u64, now: Micros) -> Self {
-        let mut rng = Pcg32::seed_from_u64(seed);
+    pub fn new(profile: LinkProfile, seed: u64, direction: Direction, now: Micros) -> Self {
         let period = profile.stall.map_or(0, |stall| stall.period_micros);
-        let stall_began = now.plus(if period > 0 { rng.random_range(0..period) } else { 0 });
+        let phase = if period > 0 { Pcg32::seed_from_u64(seed).random_range(0..period) } else { 0 };
+        let stall_began = now.plus(phase);
         Self {
             profile,
-            rng,
+            rng: Pcg32::new(seed, direction as u64),
             stall_began,
             wire_free: now,
             last_due: now,
@@ -106,7 +116,7 @@ mod tests {
 
     /// When each of the items that were pushed every `every` micros came out.
     fn arrivals(profile: LinkProfile, seed: u64, every: u64, count: u64) -> Vec<(u64, u64)> {
-        let mut link = LinkConditioner::new(profile, seed, Micros(0));
+        let mut link = LinkConditioner::new(profile, seed, Direction::Inwards, Micros(0));
         for item in 0..count {
             link.push(item, 85, Micros(item * every));
         }
@@ -161,8 +171,19 @@ mod tests {
     }
 
     #[test]
+    fn both_ways_stall_together_and_jitter_apart() {
+        let link = |direction| {
+            let profile = "stall=2s/5s,jitter=1ms".parse().unwrap();
+            LinkConditioner::<()>::new(profile, 5, direction, Micros(0))
+        };
+        let (inwards, outwards) = (link(Direction::Inwards), link(Direction::Outwards));
+        assert_eq!(inwards.stall_began, outwards.stall_began);
+        assert_ne!(inwards.rng, outwards.rng);
+    }
+
+    #[test]
     fn a_full_link_says_so() {
-        let mut link = LinkConditioner::new("delay=1s".parse().unwrap(), 1, Micros(0));
+        let mut link = LinkConditioner::new("delay=1s".parse().unwrap(), 1, Direction::Inwards, Micros(0));
         while link.has_room() {
             link.push((), 1000, Micros(0));
         }

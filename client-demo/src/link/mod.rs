@@ -5,5 +5,5 @@ mod profile;
 
 mod conditioner;
 
-pub use conditioner::LinkConditioner;
+pub use conditioner::{Direction, LinkConditioner};
 pub use profile::{LinkProfile, ProfileError, Stall};

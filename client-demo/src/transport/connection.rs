@@ -12,7 +12,7 @@ use super::connect::{Link, ReadStream, WriteStream};
 use super::delayed::Delayed;
 use super::reader::{self, Incoming, framed_bytes};
 use super::writer::{self, MASK_BYTES, Outgoing};
-use crate::link::LinkConditioner;
+use crate::link::{Direction, LinkConditioner};
 use crate::time;
 
 /// Messages that may wait for the owner; then the server has to.
@@ -121,8 +121,8 @@ impl Connection {
         let (messages, incoming) = mpsc::channel(INCOMING_MAX);
         let (outgoing, queue) = mpsc::channel(OUTGOING_MAX);
         let began = time::now();
-        let inwards = link.map(|link| LinkConditioner::new(link.profile, link.seed, began));
-        let outwards = link.map(|link| LinkConditioner::new(link.profile, !link.seed, began));
+        let inwards = link.map(|link| conditioner(link, Direction::Inwards, began));
+        let outwards = link.map(|link| conditioner(link, Direction::Outwards, began));
         tokio::spawn(writer::run(write, Delayed::new(queue, outwards), messages.clone()));
         let reader = tokio::spawn(reader::run(read, messages, outgoing.clone()));
         let incoming = Delayed::new(incoming, inwards);
@@ -171,6 +171,10 @@ impl Connection {
     pub fn traffic(&self) -> Traffic {
         self.traffic
     }
+}
+
+fn conditioner<T>(link: Link, direction: Direction, began: Micros) -> LinkConditioner<T> {
+    LinkConditioner::new(link.profile, link.seed, direction, began)
 }
 
 impl Drop for Connection {

@@ -56,7 +56,7 @@ impl<T: OnWire> Delayed<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::link::LinkProfile;
+    use crate::link::{Direction, LinkProfile};
 
     impl OnWire for u32 {
         fn wire_bytes(&self) -> usize {
@@ -69,7 +69,8 @@ mod tests {
         let (sender, receiver) = mpsc::channel(64);
         let profile: LinkProfile = "delay=5ms,jitter=5ms".parse().unwrap();
         let began = time::now();
-        let mut delayed = Delayed::new(receiver, Some(LinkConditioner::new(profile, 1, began)));
+        let mut delayed =
+            Delayed::new(receiver, Some(LinkConditioner::new(profile, 1, Direction::Inwards, began)));
         for item in 0..50_u32 {
             sender.send(item).await.unwrap();
         }

@@ -17,19 +17,22 @@ pub struct SocketOptions {
     pub user_timeout: Option<Duration>,
 }
 
-/// Sets the options and reads them back.
+/// The kernel's own deadline comes after ours, which knows what to call it.
+const USER_TIMEOUT_BEYOND: Duration = Duration::from_secs(1);
+
+/// Sets the options and reads them back. `stall` is how long a write may make no progress.
 ///
 /// # Errors
 /// When the socket is dead already, or does not take `TCP_NODELAY`.
 pub(super) fn apply(
     stream: &TcpStream,
     send_buffer_bytes: usize,
-    user_timeout: Duration,
+    stall: Duration,
 ) -> std::io::Result<SocketOptions> {
     let socket = SockRef::from(stream);
     socket.set_tcp_nodelay(true)?;
     socket.set_send_buffer_size(send_buffer_bytes)?;
-    let user_timeout = set_user_timeout(&socket, user_timeout)?;
+    let user_timeout = set_user_timeout(&socket, stall + USER_TIMEOUT_BEYOND)?;
     Ok(SocketOptions {
         nodelay: socket.tcp_nodelay()?,
         send_buffer_bytes: socket.send_buffer_size()?,

@@ -36,17 +36,20 @@ pub struct Row {
     pub place: Option<Vec3>,
     /// For each view, the first tick at which the four states before it are equal, if nothing changes again.
     rests_from: [u64; View::ALL.len()],
-    /// For each view, this tick's update, where one is due.
-    updates: [Option<Update>; View::ALL.len()],
 }
 
-/// Where an update's bits are.
+/// One row's update of this tick as one view sees it, small enough that packing a client stays in the cache.
 #[derive(Clone, Copy, Debug)]
-struct Update {
-    from: u32,
+pub struct Update {
+    /// The bits themselves, or where they are when there are more than a word holds.
+    word: u64,
     bits: u16,
-    /// The four states before it were equal.
-    awakes: bool,
+    /// What it asks of a client.
+    pub due: Due,
+}
+
+impl Update {
+    const STILL: Self = Self { word: 0, bits: 0, due: Due::Still };
 }
 
 /// What a client would have to do about a row at this tick.
@@ -70,8 +73,10 @@ pub struct Capture {
     free: Vec<u32>,
     by_key: SecondaryMap<EntityKey, u32>,
     strings: BitStrings,
+    /// For each view, this tick's update of each row.
+    updates: [Vec<Update>; View::ALL.len()],
     tick: u64,
-    last_spawn: u64,
+    last_edit: u64,
     seen: Vec<bool>,
 }
 
@@ -86,8 +91,9 @@ impl Capture {
             free: Vec::new(),
             by_key: SecondaryMap::new(),
             strings: BitStrings::default(),
+            updates: Default::default(),
             tick: 0,
-            last_spawn: 0,
+            last_edit: 0,
             seen: Vec::new(),
         }
     }
@@ -111,8 +117,10 @@ impl Capture {
                 None => self.add(key, entity.id, entity.state.kind(), &state),
             };
             let entry = &mut self.rows[row as usize];
-            entry.owner = entity.owner;
-            entry.team = entity.team;
+            if (entry.owner, entry.team) != (entity.owner, entity.team) {
+                (entry.owner, entry.team) = (entity.owner, entity.team);
+                self.last_edit = tick;
+            }
             if entity.cut {
                 cuts.push(key);
             }
@@ -126,6 +134,7 @@ impl Capture {
         let row = self.free.pop().unwrap_or_else(|| {
             self.states.resize(self.states.len() + STATES * stride, 0);
             self.seen.push(true);
+            self.updates.iter_mut().for_each(|updates| updates.push(Update::STILL));
             self.rows.len() as u32
         });
         let entry = Row {
@@ -137,8 +146,8 @@ impl Capture {
             team: Team::NONE,
             place: place_of(self.plan.kind(kind), state),
             rests_from: [self.tick + 1; View::ALL.len()],
-            updates: [None; View::ALL.len()],
         };
+        self.updates.iter_mut().for_each(|updates| updates[row as usize] = Update::STILL);
         match self.rows.get_mut(row as usize) {
             Some(old) => *old = entry,
             None => self.rows.push(entry),
@@ -146,7 +155,7 @@ impl Capture {
         self.seen[row as usize] = true;
         fill(self.row_states(row), stride, state);
         self.by_key.insert(key, row);
-        self.last_spawn = self.tick;
+        self.last_edit = self.tick;
         row
     }
 
@@ -154,11 +163,11 @@ impl Capture {
     fn advance(&mut self, row: u32, state: &[i32], cut: bool) {
         let stride = self.plan.stride;
         let (index, tick) = (row as usize, self.tick);
-        let Self { plan, rows, states, strings, .. } = self;
+        let Self { plan, rows, states, strings, updates, .. } = self;
         let entry = &mut rows[index];
         let kind = plan.kind(entry.kind);
         let table = &mut states[index * STATES * stride..(index + 1) * STATES * stride];
-        entry.updates = [None; View::ALL.len()];
+        updates.iter_mut().for_each(|updates| updates[index] = Update::STILL);
         let changed = table[..kind.columns] != state[..kind.columns];
         if !changed && !cut && entry.rests_from.iter().all(|from| *from < tick) {
             return;
@@ -174,13 +183,20 @@ impl Capture {
             let from = strings.len_bits();
             let step = if cut { Step::Cut } else { Step::Moved };
             update::write(kind, view, step, old, state, strings);
-            let bits = (strings.len_bits() - from) as u16;
-            entry.updates[view as usize] = Some(Update { from: from as u32, bits, awakes: rested });
+            let bits = strings.len_bits() - from;
+            let due = if rested { Due::Awakes } else { Due::Moves };
+            let word = strings.short(from, bits).unwrap_or(from as u64);
+            updates[view as usize][index] = Update { word, bits: bits as u16, due };
             if cut {
                 entry.rests_from[view as usize] = tick + 1;
             } else if differs {
                 entry.rests_from[view as usize] = tick + HISTORY as u64;
             }
+        }
+        // Kinds without team or owner fields are coded once, whoever looks.
+        for view in View::ALL.into_iter().filter(|view| *view > kind.views) {
+            updates[view as usize][index] = updates[kind.views as usize][index];
+            entry.rests_from[view as usize] = entry.rests_from[kind.views as usize];
         }
         if cut {
             fill(table, stride, state);
@@ -196,6 +212,7 @@ impl Capture {
                 self.rows[row].alive = false;
                 self.by_key.remove(self.rows[row].key);
                 self.free.push(row as u32);
+                self.last_edit = self.tick;
             }
         }
     }
@@ -217,10 +234,10 @@ impl Capture {
         self.tick
     }
 
-    /// The last tick at which an entity was new.
+    /// The last tick at which an entity was new or gone, or changed owner or team: rosters may have to follow.
     #[must_use]
-    pub fn last_spawn(&self) -> u64 {
-        self.last_spawn
+    pub fn last_edit(&self) -> u64 {
+        self.last_edit
     }
 
     /// All rows, dead ones included.
@@ -248,44 +265,33 @@ impl Capture {
         Window::new(&self.states[row as usize * size..(row as usize + 1) * size], self.plan.stride)
     }
 
-    /// What the row asks of a client that followed it until the tick before.
+    /// This tick's updates of all rows, as `view` sees them, for clients that followed until the tick before.
     #[must_use]
-    pub fn due(&self, row: u32, view: View) -> Due {
-        let entry = self.row(row);
-        let view = self.coded_view(entry, view);
-        match entry.updates[view as usize] {
-            None => Due::Still,
-            Some(update) if update.awakes => Due::Awakes,
-            Some(_) => Due::Moves,
-        }
+    pub fn updates(&self, view: View) -> &[Update] {
+        &self.updates[view as usize]
     }
 
     /// Whether a client that holds the row's window as of the end of tick `held` would hold the same now.
     #[must_use]
     pub fn unchanged_since(&self, row: u32, view: View, held: u64) -> bool {
-        let entry = self.row(row);
-        entry.rests_from[self.coded_view(entry, view) as usize] <= held + 1
+        self.row(row).rests_from[view as usize] <= held + 1
     }
 
-    /// Appends the row's update; to be called only where one is due.
-    pub fn splice(&self, row: u32, view: View, out: &mut BitWriter) -> usize {
-        let entry = self.row(row);
-        let update = entry.updates[self.coded_view(entry, view) as usize];
-        debug_assert!(update.is_some(), "spliced a row that is still");
-        let Some(update) = update else { return 0 };
-        out.splice(self.strings.words(), update.from as usize, usize::from(update.bits));
-        usize::from(update.bits)
+    /// Appends an update; returns its length in bits.
+    pub fn splice(&self, update: &Update, out: &mut BitWriter) -> usize {
+        let bits = usize::from(update.bits);
+        if bits <= 64 {
+            out.put(update.word, bits as u32);
+        } else {
+            out.splice(self.strings.words(), update.word as usize, bits);
+        }
+        bits
     }
 
     /// Bits of all updates coded in this tick.
     #[must_use]
     pub fn coded_bits(&self) -> usize {
         self.strings.len_bits()
-    }
-
-    /// Kinds without team or owner fields are coded once, whoever looks.
-    fn coded_view(&self, entry: &Row, view: View) -> View {
-        view.min(self.plan.kind(entry.kind).views)
     }
 }
 

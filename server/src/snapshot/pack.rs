@@ -15,10 +15,10 @@ use tickwire_shared::wire::residual::Window;
 use tickwire_shared::wire::update::{self, Step};
 use tickwire_shared::{NetId, Protocol, Tick};
 
-use super::capture::{Capture, Due, spawn_blob};
+use super::capture::{Capture, Due, Update, spawn_blob};
 use super::interest::{InterestStage, Seen};
 use super::roster::{Roster, RosterSlot};
-use crate::simulation::{Interest, World};
+use crate::simulation::{EntityKey, Interest, Team, World};
 
 /// Every this many ticks a client's interest is worked out anew, even if nothing new appeared.
 const INTEREST_TICKS: u64 = 4;
@@ -40,6 +40,8 @@ pub struct Packed {
     /// everything anew.
     stream: Option<u64>,
     interest_at: u64,
+    /// What the roster was last made for.
+    viewpoint: Option<(Option<EntityKey>, Team)>,
     avatar: Option<NetId>,
     private: Vec<i32>,
 }
@@ -49,7 +51,7 @@ impl Packed {
     #[must_use]
     pub fn new(stride: usize, avatar: Option<NetId>) -> Self {
         let private = vec![0; stride * HISTORY];
-        Self { roster: Roster::default(), stream: None, interest_at: 0, avatar, private }
+        Self { roster: Roster::default(), stream: None, interest_at: 0, viewpoint: None, avatar, private }
     }
 
     /// What the client sees.
@@ -117,7 +119,7 @@ pub struct Packer {
     writer: BitWriter,
     leaves: Vec<usize>,
     entering: Vec<RosterSlot>,
-    resting: Vec<(RosterSlot, Due)>,
+    resting: Vec<Update>,
 }
 
 impl Packer {
@@ -148,7 +150,7 @@ impl Packer {
             Slots::Reset
         } else if resync {
             Slots::Resync
-        } else if staying.iter().any(|slot| capture.due(slot.row, slot.view) != Due::Still) {
+        } else if staying.iter().any(|slot| update_of(capture, slot).due != Due::Still) {
             Slots::Stream
         } else {
             Slots::None
@@ -208,14 +210,15 @@ impl Packer {
     fn edit_roster(&mut self, capture: &Capture, interest: Interest, client: &mut Packed, seen: &Seen) {
         self.leaves.clear();
         self.entering.clear();
-        self.interest.leaves(capture, interest, seen, &mut client.roster, &mut self.leaves);
         let tick = capture.tick();
+        let viewpoint = Some((seen.viewpoint.avatar, seen.viewpoint.team));
         let due = client.stream.is_none()
-            || capture.last_spawn() >= client.interest_at
+            || capture.last_edit() >= client.interest_at
             || tick.wrapping_sub(client.interest_at) >= INTEREST_TICKS
-            || !self.leaves.is_empty();
+            || client.viewpoint != viewpoint;
         if due {
-            client.interest_at = tick;
+            (client.interest_at, client.viewpoint) = (tick, viewpoint);
+            self.interest.leaves(capture, interest, seen, &mut client.roster, &mut self.leaves);
             self.entering.extend(self.interest.enters(capture, interest, seen, &client.roster));
         }
     }
@@ -256,24 +259,24 @@ impl Packer {
     fn write_stream(&mut self, capture: &Capture, roster: &Roster, counts: &mut PackCounts) {
         self.resting.clear();
         for slot in roster.slots() {
-            match capture.due(slot.row, slot.view) {
-                Due::Moves => {
-                    counts.update_bits += capture.splice(slot.row, slot.view, &mut self.writer) as u64;
-                    counts.updates += 1;
-                }
-                due => self.resting.push((*slot, due)),
+            let update = update_of(capture, slot);
+            if update.due == Due::Moves {
+                counts.update_bits += capture.splice(update, &mut self.writer) as u64;
+                counts.updates += 1;
+            } else {
+                self.resting.push(*update);
             }
         }
         for group in self.resting.chunks(STILL_GROUP) {
-            let still = group.iter().all(|(_, due)| *due == Due::Still);
+            let still = group.iter().all(|update| update.due == Due::Still);
             self.writer.bit(still);
             if still {
                 continue;
             }
-            for (slot, due) in group {
-                self.writer.bit(*due == Due::Still);
-                if *due == Due::Awakes {
-                    counts.update_bits += capture.splice(slot.row, slot.view, &mut self.writer) as u64;
+            for update in group {
+                self.writer.bit(update.due == Due::Still);
+                if update.due == Due::Awakes {
+                    counts.update_bits += capture.splice(update, &mut self.writer) as u64;
                     counts.updates += 1;
                 }
             }
@@ -292,6 +295,10 @@ impl Packer {
             }
         }
     }
+}
+
+fn update_of<'a>(capture: &'a Capture, slot: &RosterSlot) -> &'a Update {
+    &capture.updates(slot.view)[slot.row as usize]
 }
 
 /// The checksum of what the client holds once it has applied the frame.

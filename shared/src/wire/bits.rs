@@ -33,16 +33,19 @@ impl BitWriter {
         self.bytes.len() * 8 + self.pending_bits as usize
     }
 
-    /// Appends the low `count` bits of `value`, at most 56. Higher bits of `value` must be zero.
+    /// Appends the low `count` bits of `value`, at most 64. Higher bits of `value` must be zero.
     pub fn put(&mut self, value: u64, count: u32) {
-        debug_assert!(count <= 56 && value >> count == 0, "{value:#x} does not fit {count} bits");
+        debug_assert!(count <= 64 && (count == 64 || value >> count == 0), "{value:#x} has over {count} bits");
         self.pending |= value << self.pending_bits;
-        self.pending_bits += count;
-        while self.pending_bits >= 8 {
-            self.bytes.push(self.pending as u8);
-            self.pending >>= 8;
-            self.pending_bits -= 8;
+        let total = self.pending_bits + count;
+        if total < 64 {
+            self.pending_bits = total;
+            return;
         }
+        self.bytes.extend_from_slice(&self.pending.to_le_bytes());
+        self.pending_bits = total - 64;
+        // What did not fit: the shift is by all 64 bits exactly when all of them did.
+        self.pending = if self.pending_bits == 0 { 0 } else { value >> (count - self.pending_bits) };
     }
 
     /// Appends one bit.
@@ -71,9 +74,8 @@ impl BitWriter {
     /// The stream, its last byte filled up with zeros; the writer is empty afterwards.
     #[must_use]
     pub fn take_bytes(&mut self) -> Vec<u8> {
-        if self.pending_bits > 0 {
-            self.bytes.push(self.pending as u8);
-        }
+        let left = self.pending_bits.div_ceil(8) as usize;
+        self.bytes.extend_from_slice(&self.pending.to_le_bytes()[..left]);
         let bytes = std::mem::take(&mut self.bytes);
         self.clear();
         bytes
@@ -202,6 +204,21 @@ impl BitStrings {
     #[must_use]
     pub fn len_bits(&self) -> usize {
         self.len_bits
+    }
+
+    /// The string of `count` bits from `from` on, if it is short enough for one word.
+    #[must_use]
+    pub fn short(&self, from: usize, count: usize) -> Option<u64> {
+        match count {
+            0 => Some(0),
+            1..=64 => {
+                let low = read_word(&self.words, from, count.min(32) as u32);
+                let high =
+                    if count > 32 { read_word(&self.words, from + 32, count as u32 - 32) } else { 0 };
+                Some(low | high << 32)
+            }
+            _ => None,
+        }
     }
 
     /// The words, for [`BitWriter::splice`].

@@ -3,6 +3,9 @@
 use std::time::Duration;
 
 use tickwire_server::config::Config;
+use tickwire_shared::arena::{ArenaInput, Command};
+use tickwire_shared::wire::codec;
+use tickwire_shared::wire::message::ClientMessage;
 
 use crate::player::{Witness, hello};
 use crate::raw::{BINARY, CONTINUATION, DATA, JSON, PING, PONG, Raw, TEXT, frame, frame_with};
@@ -40,11 +43,12 @@ async fn each_flood_is_counted_and_closed() {
     let address = server.public_addr();
     let witness = Witness::join(address).await;
     let in_pieces = [frame_with(DATA, b""), frame_with(CONTINUATION, b""), frame(CONTINUATION, b"")].concat();
+    let long_chat = ClientMessage::<ArenaInput, Command>::Command(Command::Chat("x".repeat(3000)));
     for (what, bytes, reason) in [
         ("pings", frame(PING, b"x"), "pings_per_s"),
         ("pongs", frame(PONG, b"x").repeat(30), "frames_per_s"),
         ("fragments", in_pieces.repeat(40), "frames_per_s"),
-        ("bytes", frame(PONG, &[0; 125]).repeat(20), "bytes_per_s"),
+        ("bytes", frame(DATA, &codec::encode(&long_chat)), "bytes_per_s"),
     ] {
         let counter = format!("tickwire_dropped_messages_total{{reason=\"{reason}\"}}");
         let before = metric(&server, &counter);

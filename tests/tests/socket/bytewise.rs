@@ -32,19 +32,22 @@ async fn inputs_byte_by_byte() {
     let server = start(config()).await;
     let mut player = Player::join(server.public_addr(), "drip", "").await;
     for walk in [1.0, -1.0, 1.0] {
+        let seen = player.session.stats().frames;
         let direction = glam::Vec2::new(walk, 0.0);
         let input = tickwire_shared::arena::ArenaInput::new(direction, 0.0, false);
         player.session.set_input(input, player.now());
+        // A changed input leaves once per tick; frames wait meanwhile.
         let message = loop {
             match player.session.poll_transmit(player.now()) {
                 Some(message) => break message,
-                None => player.turn().await,
+                None => tokio::time::sleep(Duration::from_millis(5)).await,
             }
         };
         drip(&mut player.raw, &frame(DATA, &message), Duration::from_millis(10)).await;
         player
-            .until("it moves that way", |session| {
-                session.private().is_some_and(|own| own.velocity.x * walk > 0.5 || own.velocity.x == 0.0)
+            .until("it moves that way, or to a wall", |session| {
+                let speed = session.private().map_or(0.0, |own| own.velocity.x * walk);
+                session.stats().frames > seen && speed >= 0.0
             })
             .await;
     }

@@ -144,7 +144,7 @@ async fn options_of_the_accepted_socket() {
     assert!(options.nodelay, "Nagle would hold back every snapshot");
     assert!((64 * 1024..=256 * 1024).contains(&options.send_buffer_bytes), "{options:?}");
     if cfg!(target_os = "linux") {
-        assert_eq!(options.user_timeout, Some(std::time::Duration::from_secs(15)));
+        assert_eq!(options.user_timeout, Some(std::time::Duration::from_secs(16)));
     }
     drop(raw);
 }

@@ -61,7 +61,7 @@ const EDGES: [(&str, &[&str]); 8] = [
     ("server/src/host/", &["host", "session", "simulation", "snapshot"]),
     ("server/src/arena/", &["simulation", "driver"]),
     ("server/src/config", &["config", "arena"]),
-    ("server/src/driver/", &["driver", "host", "session", "simulation"]),
+    ("server/src/driver/", &["driver", "config", "host", "session", "simulation"]),
     ("shared/src/wire/", &["wire", "schema", "limits", "id", "tick", "close"]),
 ];
 
