@@ -166,8 +166,8 @@ impl ChaosGame {
             _ => ChaosEntity::Score(Score::default()),
         };
         let owners = self.owners();
-        let owner = (!owners.is_empty() && dice.one_in(3))
-            .then(|| owners[dice.below(owners.len() as u32) as usize]);
+        let owner =
+            (!owners.is_empty() && dice.one_in(3)).then(|| owners[dice.below(owners.len() as u32) as usize]);
         let (spawn, team) = (dice.word() as u16, Team(dice.below(3) as u8));
         stage.world.spawn(NewEntity { state, spawn, owner, team })
     }
@@ -228,7 +228,8 @@ fn stir_body(body: &mut Body, dice: &mut Dice) {
         body.rotation = (body.rotation * Quat::from_rotation_y(dice.between(0.0, 0.3))).normalize();
     }
     if dice.one_in(40) {
-        body.rotation = Quat::from_xyzw(dice.between(-1.0, 1.0), dice.between(-1.0, 1.0), 0.3, 0.1).normalize();
+        body.rotation =
+            Quat::from_xyzw(dice.between(-1.0, 1.0), dice.between(-1.0, 1.0), 0.3, 0.1).normalize();
     }
     body.angle += dice.between(-0.3, 0.5);
     match dice.below(12) {

@@ -76,10 +76,9 @@ impl Oracle {
     pub fn check<P: Protocol>(&mut self, client: ClientId, replica: &Replica<P::Spawn>) {
         let tick = replica.tick();
         let truth = self.at(tick);
-        let expected = truth
-            .clients
-            .get(&client)
-            .unwrap_or_else(|| panic!("{client:?} applied a frame of {tick:?}, which the server did not pack"));
+        let expected = truth.clients.get(&client).unwrap_or_else(|| {
+            panic!("{client:?} applied a frame of {tick:?}, which the server did not pack")
+        });
         let roster: Vec<_> = replica.slots().iter().map(|slot| (slot.id, slot.view)).collect();
         assert_eq!(roster, expected.roster, "roster of {client:?} at {tick:?}");
         assert_eq!(replica.private(), expected.private, "private state of {client:?} at {tick:?}");

@@ -83,7 +83,11 @@ impl Scene {
                 mind.next_leg(mover, dice, *half_m);
             }
             mind.leg_ticks -= 1;
-            if mind.played { mind.step_played(mover, dice) } else { mind.step_wandering(mover, dice) }
+            if mind.played {
+                mind.step_played(mover, dice)
+            } else {
+                mind.step_wandering(mover, dice)
+            }
             let limit = Vec2::splat(*half_m);
             mover.position = (mover.position + mind.velocity / TICK_HZ).clamp(-limit, limit);
             if dice.one_in(600) {

@@ -31,15 +31,13 @@ pub(super) enum Drop {
     Pings,
     /// The inbox of its connection was full.
     InboxFull,
-    /// The room left; the message came too late.
-    RoomGone,
     /// A JSON client reads too slowly for its events.
     JsonEvent,
 }
 
 impl Drop {
-    pub(super) const ALL: [Self; 6] =
-        [Self::Frames, Self::Bytes, Self::Pings, Self::InboxFull, Self::RoomGone, Self::JsonEvent];
+    pub(super) const ALL: [Self; 5] =
+        [Self::Frames, Self::Bytes, Self::Pings, Self::InboxFull, Self::JsonEvent];
 
     pub(super) fn label(self) -> &'static str {
         match self {
@@ -47,7 +45,6 @@ impl Drop {
             Self::Bytes => "bytes_per_s",
             Self::Pings => "pings_per_s",
             Self::InboxFull => "inbox_full",
-            Self::RoomGone => "room_gone",
             Self::JsonEvent => "json_event",
         }
     }

@@ -11,8 +11,13 @@ use tickwire_shared::{Micros, Tick};
 
 /// The least round trip is forgotten after this long, so that a link that became slower is noticed.
 const RTT_MEMORY_MICROS: u64 = 30_000_000;
-/// An acknowledgement that took this much longer than the least round trip says that frames queue on the way.
+/// When even the quickest of a while's acknowledgements took this much longer than the least round trip, frames
+/// queue on the way. One slow acknowledgement says nothing: that is jitter.
 const QUEUE_MICROS: u64 = 60_000;
+/// Length of such a while.
+const WHILE_MICROS: u64 = 400_000;
+/// Jitter that the window bears without closing.
+const JITTER_MICROS: u64 = 100_000;
 /// Without queueing, the window grows by one frame this often.
 const CALM_MICROS: u64 = 1_000_000;
 /// However slow the link, this many frames may be in flight.
@@ -29,6 +34,8 @@ pub struct AckWindow {
     cut_frames: usize,
     /// When the window was last made smaller or larger.
     steered_at: Micros,
+    /// The least round trip of this while, and when the while began.
+    quickest: Option<(u64, Micros)>,
 }
 
 /// What an acknowledgement was worth.
@@ -50,6 +57,7 @@ impl Default for AckWindow {
             closed_since: None,
             cut_frames: 0,
             steered_at: Micros(0),
+            quickest: None,
         }
     }
 }
@@ -71,7 +79,8 @@ impl AckWindow {
 
     fn size_on_a_free_link(&self, frames_per_s: u16) -> usize {
         let round_trip = self.rtt_min.map_or(0, |(micros, _)| {
-            usize::try_from((micros * u64::from(frames_per_s)).div_ceil(1_000_000)).unwrap_or(usize::MAX)
+            let frames = ((micros + JITTER_MICROS) * u64::from(frames_per_s)).div_ceil(1_000_000);
+            usize::try_from(frames).unwrap_or(usize::MAX)
         });
         round_trip
             .saturating_add(usize::from(ACK_EVERY_FRAMES) + 1)
@@ -113,16 +122,21 @@ impl AckWindow {
         AckOutcome::Fresh
     }
 
-    /// Halves the window when frames queue on the way, and lets it grow slowly when they do not.
+    /// Once in a while: halves the window when frames queue on the way, lets it grow slowly when they do not.
     fn steer(&mut self, sample_micros: u64, frames_per_s: u16, now: Micros) {
+        let (quickest, since) = self.quickest.unwrap_or((u64::MAX, now));
+        let quickest = quickest.min(sample_micros);
         let least = self.rtt_min.map_or(sample_micros, |(micros, _)| micros);
-        if sample_micros > least + QUEUE_MICROS {
-            // What is in flight was sent before; it cannot tell yet what the last cut did.
-            if now.since(self.steered_at) >= least {
-                let free = self.size_on_a_free_link(frames_per_s);
-                self.cut_frames = free - (self.size(frames_per_s) / 2).clamp(WINDOW_FRAMES_FLOOR, free);
-                self.steered_at = now;
-            }
+        // What is in flight was sent before the last change; it cannot tell yet what that did.
+        if now.since(since) < WHILE_MICROS.max(least) {
+            self.quickest = Some((quickest, since));
+            return;
+        }
+        self.quickest = None;
+        if quickest > least + QUEUE_MICROS {
+            let free = self.size_on_a_free_link(frames_per_s);
+            self.cut_frames = free - (self.size(frames_per_s) / 2).clamp(WINDOW_FRAMES_FLOOR, free);
+            self.steered_at = now;
         } else if self.cut_frames > 0 && now.since(self.steered_at) >= CALM_MICROS {
             self.cut_frames -= 1;
             self.steered_at = now;
@@ -156,8 +170,8 @@ mod tests {
         assert_eq!(window.rtt_micros(), Some(100 * MS));
         assert!(window.is_open(30, Micros(220 * MS)));
         assert_eq!(window.closed_micros(Micros(500 * MS)), 0);
-        // 100 ms at 30 frames/s are 3 frames in flight.
-        assert_eq!(window.size(30), 3 + usize::from(ACK_EVERY_FRAMES) + 1);
+        // 100 ms and as much jitter at 30 frames/s are 6 frames in flight.
+        assert_eq!(window.size(30), 6 + usize::from(ACK_EVERY_FRAMES) + 1);
     }
 
     #[test]

@@ -257,16 +257,18 @@ impl Packer {
 
     /// Moving slots first, then the resting ones in groups.
     fn write_stream(&mut self, capture: &Capture, roster: &Roster, counts: &mut PackCounts) {
-        self.resting.clear();
-        for slot in roster.slots() {
+        let slots = roster.slots();
+        self.resting.resize(slots.len(), Update::STILL);
+        let (mut resting, mut bits) = (0, 0);
+        for slot in slots {
             let update = update_of(capture, slot);
-            if update.due == Due::Moves {
-                counts.update_bits += capture.splice(update, &mut self.writer) as u64;
-                counts.updates += 1;
-            } else {
-                self.resting.push(*update);
-            }
+            bits += capture.splice_moving(update, &mut self.writer);
+            self.resting[resting] = *update;
+            resting += usize::from(update.due != Due::Moves);
         }
+        self.resting.truncate(resting);
+        counts.updates += (slots.len() - resting) as u64;
+        counts.update_bits += bits as u64;
         for group in self.resting.chunks(STILL_GROUP) {
             let still = group.iter().all(|update| update.due == Due::Still);
             self.writer.bit(still);

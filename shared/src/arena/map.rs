@@ -41,8 +41,10 @@ impl Map {
         let obstacles: Vec<_> = (0..plots_per_side * plots_per_side)
             .filter_map(|plot| {
                 let fraction = |what: u64| (hash(seed, plot * 5 + what) >> 40) as f32 / (1 << 24) as f32;
-                let corner = Vec2::new((plot % plots_per_side) as f32, (plot / plots_per_side) as f32) * PLOT_M;
-                let half = Vec2::new(fraction(0), fraction(1)) * (HALF_M.1 - HALF_M.0) + Vec2::splat(HALF_M.0);
+                let corner =
+                    Vec2::new((plot % plots_per_side) as f32, (plot / plots_per_side) as f32) * PLOT_M;
+                let half =
+                    Vec2::new(fraction(0), fraction(1)) * (HALF_M.1 - HALF_M.0) + Vec2::splat(HALF_M.0);
                 let least = half + Vec2::splat(MARGIN_M);
                 let place = least + Vec2::new(fraction(2), fraction(3)) * (Vec2::splat(PLOT_M) - least * 2.0);
                 let centre = corner + place - Vec2::splat(half_m);

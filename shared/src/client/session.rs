@@ -228,7 +228,9 @@ impl<P: Protocol> Session<P> {
     pub fn set_input(&mut self, input: P::Input, now: Micros) {
         if self.input != input {
             self.input = input;
-            self.input_set = self.input_set.or(Some(now));
+            let sent = self.live.as_ref().is_some_and(|live| live.sent == self.input);
+            // Back to what the server has already: there is nothing to wait for.
+            self.input_set = if sent { None } else { self.input_set.or(Some(now)) };
         }
     }
 
@@ -355,12 +357,12 @@ impl<P: Protocol> Live<P> {
         }
         self.seq = self.seq.wrapping_add(1);
         if changed {
-            self.in_flight.push_back((self.seq, input_set.take().unwrap_or(now)));
-            self.in_flight.truncate(SENT_TIMES_MAX);
+            push_bounded(&mut self.in_flight, (self.seq, input_set.take().unwrap_or(now)));
         }
-        self.sent_times.push_back((self.seq, now));
-        self.sent_times.truncate(SENT_TIMES_MAX);
+        push_bounded(&mut self.sent_times, (self.seq, now));
         self.sent = if fresh_tick { input.clone() } else { self.sent.clone() };
+        // Ticks of inputs never run backwards, whatever the clock does.
+        let tick = if fresh_tick { tick } else { self.sent_tick.unwrap_or(tick) };
         self.sent_tick = Some(tick);
         self.sent_at = Some(now);
         let message = ClientMessage::<P::Input, P::Command>::Input {
@@ -371,4 +373,12 @@ impl<P: Protocol> Live<P> {
         };
         Some(codec::encode(&message))
     }
+}
+
+/// Remembers the newest few.
+fn push_bounded(times: &mut VecDeque<(u16, Micros)>, newest: (u16, Micros)) {
+    if times.len() >= SENT_TIMES_MAX {
+        times.pop_front();
+    }
+    times.push_back(newest);
 }

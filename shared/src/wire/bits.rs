@@ -12,17 +12,29 @@ pub enum BitsError {
 }
 
 /// Writes bits. The buffer is kept between uses.
+///
+/// Every write stores eight bytes and then moves on by the whole ones among them, so that there is no branch on
+/// how many bits it was: splicing many short strings of all lengths is what this is for.
 #[derive(Clone, Debug, Default)]
 pub struct BitWriter {
-    bytes: Vec<u8>,
+    /// At least [`SLACK`] bytes longer than what was written.
+    buffer: Vec<u8>,
+    /// Whole bytes written.
+    length: usize,
+    /// Bits of the byte that is not whole yet.
     pending: u64,
     pending_bits: u32,
 }
 
+/// Room for one store beyond the last whole byte.
+const SLACK: usize = 16;
+/// Most bits that fit one store, whatever is pending.
+const STORE_BITS: u32 = 56;
+
 impl BitWriter {
     /// Starts anew, keeping the memory.
     pub fn clear(&mut self) {
-        self.bytes.clear();
+        self.length = 0;
         self.pending = 0;
         self.pending_bits = 0;
     }
@@ -30,22 +42,36 @@ impl BitWriter {
     /// How many bits were written.
     #[must_use]
     pub fn len_bits(&self) -> usize {
-        self.bytes.len() * 8 + self.pending_bits as usize
+        self.length * 8 + self.pending_bits as usize
     }
 
     /// Appends the low `count` bits of `value`, at most 64. Higher bits of `value` must be zero.
+    #[inline]
     pub fn put(&mut self, value: u64, count: u32) {
-        debug_assert!(count <= 64 && (count == 64 || value >> count == 0), "{value:#x} has over {count} bits");
-        self.pending |= value << self.pending_bits;
-        let total = self.pending_bits + count;
-        if total < 64 {
-            self.pending_bits = total;
-            return;
+        debug_assert!(
+            count <= 64 && (count == 64 || value >> count == 0),
+            "{value:#x} has over {count} bits"
+        );
+        if count > STORE_BITS {
+            self.store(value & 0xFFFF_FFFF, 32);
+            self.store(value >> 32, count - 32);
+        } else {
+            self.store(value, count);
         }
-        self.bytes.extend_from_slice(&self.pending.to_le_bytes());
-        self.pending_bits = total - 64;
-        // What did not fit: the shift is by all 64 bits exactly when all of them did.
-        self.pending = if self.pending_bits == 0 { 0 } else { value >> (count - self.pending_bits) };
+    }
+
+    #[inline]
+    fn store(&mut self, value: u64, count: u32) {
+        if self.buffer.len() < self.length + SLACK {
+            self.buffer.resize((self.length + SLACK) * 2, 0);
+        }
+        self.pending |= value << self.pending_bits;
+        self.buffer[self.length..self.length + 8].copy_from_slice(&self.pending.to_le_bytes());
+        let total = self.pending_bits + count;
+        self.length += (total / 8) as usize;
+        // At most 63 bits are pending here, so at most 56 of them are in whole bytes.
+        self.pending >>= total & !7;
+        self.pending_bits = total & 7;
     }
 
     /// Appends one bit.
@@ -74,9 +100,8 @@ impl BitWriter {
     /// The stream, its last byte filled up with zeros; the writer is empty afterwards.
     #[must_use]
     pub fn take_bytes(&mut self) -> Vec<u8> {
-        let left = self.pending_bits.div_ceil(8) as usize;
-        self.bytes.extend_from_slice(&self.pending.to_le_bytes()[..left]);
-        let bytes = std::mem::take(&mut self.bytes);
+        let end = self.length + usize::from(self.pending_bits > 0);
+        let bytes = self.buffer.get(..end).map(<[u8]>::to_vec).unwrap_or_default();
         self.clear();
         bytes
     }
@@ -213,8 +238,7 @@ impl BitStrings {
             0 => Some(0),
             1..=64 => {
                 let low = read_word(&self.words, from, count.min(32) as u32);
-                let high =
-                    if count > 32 { read_word(&self.words, from + 32, count as u32 - 32) } else { 0 };
+                let high = if count > 32 { read_word(&self.words, from + 32, count as u32 - 32) } else { 0 };
                 Some(low | high << 32)
             }
             _ => None,

@@ -69,7 +69,8 @@ fn ours(recording: &Recording) -> (Totals, f64, f64) {
     let (mut totals, mut encode_nanos, mut decode_nanos, mut coded) = (Totals::default(), 0, 0, 0_u64);
     let mut writer = BitWriter::default();
     for tick in HISTORY..recording.ticks.len() {
-        let windows: Vec<_> = (0..ENTITIES as usize).map(|entity| window_of(recording, tick, entity)).collect();
+        let windows: Vec<_> =
+            (0..ENTITIES as usize).map(|entity| window_of(recording, tick, entity)).collect();
         let due: Vec<_> = (0..ENTITIES as usize)
             .filter(|entity| {
                 let state = &recording.ticks[tick][*entity];
@@ -174,7 +175,8 @@ fn main() {
     println!("{:<44} {:>10} {:>10} {:>10}", "", "seed 1", "seed 2", "seed 3");
     let recordings: Vec<_> = [1, 2, 3].map(record_scene).into_iter().collect();
     let row = |name: &str, value: &dyn Fn(&Recording) -> f64| {
-        let values: Vec<_> = recordings.iter().map(|recording| format!("{:>10.2}", value(recording))).collect();
+        let values: Vec<_> =
+            recordings.iter().map(|recording| format!("{:>10.2}", value(recording))).collect();
         println!("{name:<44} {}", values.join(" "));
     };
     row("entity-ticks that change, %", &|recording| {

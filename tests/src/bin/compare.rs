@@ -216,7 +216,8 @@ fn take(peer: Peer, bytes: &[u8], at: Micros, session: &mut Session<Arena>, coun
 fn cpu_micros(pid: u32) -> f64 {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).expect("the server runs");
     let after_name = stat.rsplit(')').next().unwrap_or_default();
-    let fields: Vec<f64> = after_name.split_whitespace().skip(11).take(2).filter_map(|n| n.parse().ok()).collect();
+    let fields: Vec<f64> =
+        after_name.split_whitespace().skip(11).take(2).filter_map(|n| n.parse().ok()).collect();
     fields.iter().sum::<f64>() * CLOCK_TICK_MICROS
 }
 

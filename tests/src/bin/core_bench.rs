@@ -28,7 +28,11 @@ fn main() {
             clients: 1000,
             arena: ArenaConfig { size_m: 1000, drones: 2000, view_radius_m: 100.0, ..everything },
         },
-        Scene { name: "1 client, 2,000 drones", clients: 1, arena: ArenaConfig { drones: 2000, ..everything } },
+        Scene {
+            name: "1 client, 2,000 drones",
+            clients: 1,
+            arena: ArenaConfig { drones: 2000, ..everything },
+        },
     ];
     println!(
         "{:<40} {:>8} {:>10} {:>12} {:>14} {:>12}",
@@ -41,8 +45,7 @@ fn run(scene: &Scene) {
     let config = RoomConfig { name: "bench".to_owned(), tick_hz: 30, capacity: 5000, seed: 1 };
     let mut room = Room::new(ArenaGame::new(scene.arena), config).expect("a schema");
     for number in 0..scene.clients {
-        let event =
-            Event::Join { client: ClientId(number), hello: hello(), resume: ResumeToken([0; 16]) };
+        let event = Event::Join { client: ClientId(number), hello: hello(), resume: ResumeToken([0; 16]) };
         room.handle(event, Micros(0));
     }
     let mut dice = Dice::new(1);

@@ -123,7 +123,9 @@ impl Game for TagGame {
     fn step(&mut self, stage: &mut Stage<'_, Tag>, inputs: &Inputs<Tag>) {
         let mut places = BTreeMap::new();
         for (client, thrust) in &inputs.held {
-            let Some(entity) = self.flyers.get(client).and_then(|key| stage.world.get_mut(*key)) else { continue };
+            let Some(entity) = self.flyers.get(client).and_then(|key| stage.world.get_mut(*key)) else {
+                continue;
+            };
             entity.team = if self.it == Some(*client) { IT } else { Team::NONE };
             let TagEntity::Flyer(flyer) = &mut entity.state else { continue };
             if let Thrust::Along(axis, forwards) = thrust {
@@ -137,7 +139,10 @@ impl Game for TagGame {
         }
         let it = self.it.and_then(|it| places.get(&it).copied().map(|place| (it, place)));
         let near = it.and_then(|(it, place)| {
-            places.iter().find(|(other, there)| **other != it && there.distance(place) < 0.5).map(|(other, _)| *other)
+            places
+                .iter()
+                .find(|(other, there)| **other != it && there.distance(place) < 0.5)
+                .map(|(other, _)| *other)
         });
         if let Some(caught) = near.filter(|_| stage.tick.0.is_multiple_of(60)) {
             self.it = Some(caught);

@@ -57,7 +57,10 @@ fn fights_end_in_death_respawn_and_score() {
     sim.run(30 * 60);
     let happenings = &sim.client(ann).happenings;
     let count = |wanted: fn(&ArenaEvent) -> bool| {
-        happenings.iter().filter(|happening| matches!(happening, Happening::Game(_, event) if wanted(event))).count()
+        happenings
+            .iter()
+            .filter(|happening| matches!(happening, Happening::Game(_, event) if wanted(event)))
+            .count()
     };
     assert!(count(|event| matches!(event, ArenaEvent::Killed { .. })) > 3, "nobody died in a minute");
     assert!(count(|event| matches!(event, ArenaEvent::Shot { hit: Some(_), .. })) > 20);
@@ -76,10 +79,14 @@ fn half_of_the_drones_rest() {
     let mut sim = Sim::new(ArenaGame::new(config), 30, 3);
     sim.run(600);
     let places = |sim: &Sim<ArenaGame>| -> Vec<Vec2> {
-        sim.room.world().iter().filter_map(|(_, entity)| match &entity.state {
-            ArenaEntity::Drone(drone) => Some(drone.position),
-            _ => None,
-        }).collect()
+        sim.room
+            .world()
+            .iter()
+            .filter_map(|(_, entity)| match &entity.state {
+                ArenaEntity::Drone(drone) => Some(drone.position),
+                _ => None,
+            })
+            .collect()
     };
     let before = places(&sim);
     sim.run(5);
@@ -111,7 +118,8 @@ fn nobody_ends_up_inside_an_obstacle_or_outside_the_arena() {
 
 #[test]
 fn far_entities_are_not_told() {
-    let config = ArenaConfig { size_m: 1000, drones: 400, bots: 0, pickups: 0, view_radius_m: 100.0, seed: 1 };
+    let config =
+        ArenaConfig { size_m: 1000, drones: 400, bots: 0, pickups: 0, view_radius_m: 100.0, seed: 1 };
     let mut sim = Sim::new(ArenaGame::new(config), 30, 3);
     let ann = sim.join("ann", Profile::default());
     sim.run(300);
@@ -126,10 +134,16 @@ fn far_entities_are_not_told() {
         })
         .collect();
     assert!(seen.iter().all(|(_, distance)| *distance < 113.5), "sees beyond the radius");
-    let near: Vec<_> = sim.room.world().iter().filter(|(_, entity)| match &entity.state {
-        ArenaEntity::Drone(drone) => drone.position.distance(own) < 99.0,
-        _ => false,
-    }).map(|(_, entity)| entity.id).collect();
+    let near: Vec<_> = sim
+        .room
+        .world()
+        .iter()
+        .filter(|(_, entity)| match &entity.state {
+            ArenaEntity::Drone(drone) => drone.position.distance(own) < 99.0,
+            _ => false,
+        })
+        .map(|(_, entity)| entity.id)
+        .collect();
     assert!(near.len() > 3, "the test needs somebody near");
     for id in near {
         assert!(seen.iter().any(|(other, _)| *other == id), "{id:?} is near and not seen");

@@ -25,7 +25,8 @@ fn hashes(seed: u64, ticks: u32) -> Vec<u64> {
         .map(|tick| {
             let now = Micros(u64::from(tick) * 33_333);
             for client in clients {
-                let walk = [dice.below(255) as i32 - 127, dice.below(255) as i32 - 127].map(|axis| axis as i8);
+                let walk =
+                    [dice.below(255) as i32 - 127, dice.below(255) as i32 - 127].map(|axis| axis as i8);
                 let input = ArenaInput { walk, aim: dice.word() as u16, fire: dice.one_in(2) };
                 let stamp = room.status().tick;
                 let message = ClientMessage::Input { seq: tick as u16, tick: stamp, ack: None, input };

@@ -11,8 +11,12 @@ use tickwire_tests::seeds::{Dice, for_seeds, seed_count};
 use tickwire_tests::sim::Sim;
 
 const TICKS: u32 = 500;
-const MOBILE: Profile =
-    Profile { delay_micros: 40_000, jitter_micros: 20_000, rate: 0, stall_micros: Some((700_000, 5_000_000)) };
+const MOBILE: Profile = Profile {
+    delay_micros: 40_000,
+    jitter_micros: 20_000,
+    rate: 0,
+    stall_micros: Some((700_000, 5_000_000)),
+};
 const NARROW: Profile = Profile { delay_micros: 20_000, jitter_micros: 0, rate: 6_000, stall_micros: None };
 
 /// What the test itself does to clients, beside what the game does to entities.

@@ -31,7 +31,10 @@ fn half_the_bandwidth_gets_new_states_not_old_ones() {
     narrow.run(900);
     let mut ages = narrow.client(id).ages.clone();
     let (p50, p99) = (percentile(&mut ages, 0.5) / 1000, percentile(&mut ages, 0.99) / 1000);
-    eprintln!("{bytes_per_s} B/s wanted, {rate} B/s there: age p50 {p50} ms, p99 {p99} ms of {} frames", ages.len());
+    eprintln!(
+        "{bytes_per_s} B/s wanted, {rate} B/s there: age p50 {p50} ms, p99 {p99} ms of {} frames",
+        ages.len()
+    );
     // Without a window the age would grow without end, by 15 s in these 30. With it, what counts is how long
     // the link takes for the few frames that may be in flight.
     let frame_ms = 30_000 / ages.len() as u64;
@@ -40,6 +43,23 @@ fn half_the_bandwidth_gets_new_states_not_old_ones() {
     assert!(narrow.room.counters().paused_client_ticks > 100, "the window never closed");
     assert_eq!(narrow.client(witness).frames - before, 900, "the other client missed frames");
     narrow.assert_in_step();
+}
+
+#[test]
+fn jitter_alone_pauses_nobody() {
+    for (delay_ms, jitter_ms) in [(0, 40), (40, 20), (80, 40)] {
+        let crowd = ArenaConfig { bots: 30, ..ArenaConfig::default() };
+        let mut sim = Sim::new(ArenaGame::new(crowd), 30, 4);
+        let profile =
+            Profile { delay_micros: delay_ms * 1000, jitter_micros: jitter_ms * 1000, ..Profile::default() };
+        let id = sim.join("far", profile);
+        sim.run(90);
+        let before = sim.client(id).frames;
+        sim.run(900);
+        let frames = sim.client(id).frames - before;
+        assert!(frames > 870, "{delay_ms} ms ± {jitter_ms}: {frames} of 900 frames");
+        sim.assert_in_step();
+    }
 }
 
 #[test]

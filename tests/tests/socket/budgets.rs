@@ -75,7 +75,8 @@ async fn json_has_the_same_budget() {
     let mut raw = Raw::open(server.public_addr(), JSON).await;
     raw.send(&frame(TEXT, br#"{"hello":{"name":"flood"}}"#)).await;
     raw.frame_of(TEXT).await;
-    let (code, _) = flood(&mut raw, &frame(TEXT, br#"{"chat":"x"}"#).repeat(30), Duration::from_millis(5)).await;
+    let (code, _) =
+        flood(&mut raw, &frame(TEXT, br#"{"chat":"x"}"#).repeat(30), Duration::from_millis(5)).await;
     assert_eq!(code, 4004);
 }
 

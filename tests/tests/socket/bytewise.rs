@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::player::{Player, hello};
-use crate::raw::{BINARY, DATA, PING, PONG, Raw, frame};
+use crate::raw::{BINARY, DATA, PING, PONG, Raw, frame, upgrade_request};
 use crate::server::{config, start};
 
 async fn drip(raw: &mut Raw, bytes: &[u8], pause: Duration) {
@@ -52,4 +52,16 @@ async fn inputs_byte_by_byte() {
             .await;
     }
     assert_eq!(player.session.stats().mismatches, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn hello_in_one_piece_with_the_request() {
+    let server = start(config()).await;
+    let address = server.public_addr();
+    let mut raw = Raw::connect(address).await;
+    let request = upgrade_request(address, &[("Sec-WebSocket-Protocol", BINARY)]);
+    raw.send(&[request.as_bytes(), &frame(DATA, &hello("hasty", "")), &frame(PING, b"hasty")].concat()).await;
+    assert!(raw.head().await.starts_with("HTTP/1.1 101"));
+    assert_eq!(raw.frame_of(PONG).await.payload, b"hasty");
+    assert_eq!(raw.frame_of(DATA).await.payload[0], 0, "Welcome");
 }

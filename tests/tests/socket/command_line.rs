@@ -22,9 +22,12 @@ fn run(command: &mut Command) -> (i32, String, String) {
     (status.code().expect("a code"), text(stdout), text(stderr))
 }
 
+/// Arguments, environment, and words that the complaint must have.
+type Case<'a> = (&'a [&'a str], &'a [(&'a str, &'a str)], &'a [&'a str]);
+
 #[test]
 fn bad_usage() {
-    let table: [(&[&str], &[(&str, &str)], &[&str]); 14] = [
+    let table: [Case<'_>; 14] = [
         (&["--tick-hz", "0"], &[], &["tick_hz = 0", "1 to 240"]),
         (&["--tick-hz", "fast"], &[], &["'fast'", "--tick-hz"]),
         (&["--no-such-flag"], &[], &["--no-such-flag"]),
@@ -72,7 +75,10 @@ fn schemas() {
     let folder = std::env::temp_dir();
     let (code, schema, _) = run(tickwire().args(["schema", "--json"]));
     assert_eq!(code, 0);
-    let (old, new) = (folder.join(format!("old-{}", std::process::id())), folder.join(format!("new-{}", std::process::id())));
+    let (old, new) = (
+        folder.join(format!("old-{}", std::process::id())),
+        folder.join(format!("new-{}", std::process::id())),
+    );
     std::fs::write(&old, &schema).expect("a file");
     std::fs::write(&new, schema.replace("\"heading\"", "\"bearing\"")).expect("a file");
     let diff = |one, two| run(tickwire().args(["schema", "diff"]).arg(one).arg(two));

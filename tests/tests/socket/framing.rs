@@ -16,7 +16,7 @@ fn joined(frames: &[Vec<u8>]) -> Vec<u8> {
 /// What is wrong, on which subprotocol, the bytes, the code.
 fn table() -> Vec<(&'static str, &'static str, Vec<u8>, u16)> {
     let too_long = vec![0x82, 0x80 | 127, 0, 0, 0, 1, 0, 0, 0, 0, 1, 2, 3, 4];
-    let nine = vec![vec![open_frame(DATA, b"x")], vec![open_frame(CONTINUATION, b""); 8]].concat();
+    let nine = [vec![open_frame(DATA, b"x")], vec![open_frame(CONTINUATION, b""); 8]].concat();
     let half = vec![open_frame(DATA, &[0; 3000]), frame(CONTINUATION, &[0; 3000])];
     let split_letter = joined(&[open_frame(TEXT, b"\"\xC3"), frame(CONTINUATION, b"\"")]);
     vec![

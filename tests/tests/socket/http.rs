@@ -7,6 +7,9 @@ use tickwire_server::config::JsonSession;
 use crate::raw::{BINARY, JSON, Raw, upgrade_request};
 use crate::server::{config, metric, start};
 
+/// Headers that make a request different.
+type Headers<'a> = &'a [(&'a str, &'a str)];
+
 /// Status and whole response.
 async fn ask(address: SocketAddr, request: &str) -> (u16, String) {
     let mut raw = Raw::connect(address).await;
@@ -32,7 +35,10 @@ async fn pages() {
     assert_eq!(get(public, "/metrics").await.0, 404, "counters are not public");
     assert_eq!(get(public, "/nowhere").await.0, 404);
     let (status, rooms) = get(public, "/rooms").await;
-    assert!(status == 200 && rooms.contains(r#""name":"main""#) && rooms.contains(r#""capacity":1000"#), "{rooms}");
+    assert!(
+        status == 200 && rooms.contains(r#""name":"main""#) && rooms.contains(r#""capacity":1000"#),
+        "{rooms}"
+    );
     let (status, metrics) = get(admin, "/metrics").await;
     assert_eq!(status, 200);
     for name in [
@@ -57,7 +63,7 @@ async fn refused_upgrades() {
     let address = server.public_addr();
     let own = format!("http://{address}");
     let binary = ("Sec-WebSocket-Protocol", BINARY);
-    let table: [(&[(&str, &str)], u16, &str); 13] = [
+    let table: [(Headers<'_>, u16, &str); 13] = [
         (&[binary, ("Upgrade", "")], 426, "upgrade: websocket"),
         (&[binary, ("Connection", "")], 426, "upgrade: websocket"),
         (&[binary, ("Sec-WebSocket-Version", "8")], 426, "sec-websocket-version: 13"),

@@ -45,7 +45,12 @@ fn binary_table() -> Vec<(&'static str, Vec<Vec<u8>>, u16, &'static str)> {
         ("noise", vec![vec![0xAB; 40]], 4000, "undecodable"),
         ("cut short", vec![good[..good.len() - 1].to_vec()], 4000, "undecodable"),
         ("trailing bytes", vec![trailing], 4000, "1 bytes after the end"),
-        ("a length that is not there", vec![vec![0, 1, 0xFD, 0, 0, 0, 0, 0, 0, 0, 0x40]], 4000, "undecodable"),
+        (
+            "a length that is not there",
+            vec![vec![0, 1, 0xFD, 0, 0, 0, 0, 0, 0, 0, 0x40]],
+            4000,
+            "undecodable",
+        ),
         ("no Hello first", vec![input([0, 0])], 4000, "Hello comes first"),
         ("a second Hello", vec![good.clone(), good.clone()], 4000, "second Hello"),
         ("an impossible input", vec![good.clone(), input([i8::MIN, 0])], 4000, "impossible input"),

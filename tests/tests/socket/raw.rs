@@ -61,7 +61,10 @@ impl Raw {
         raw.send(upgrade_request(address, &[("Sec-WebSocket-Protocol", subprotocol)]).as_bytes()).await;
         let head = raw.head().await;
         assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
-        assert!(head.to_lowercase().contains(&format!("sec-websocket-protocol: {subprotocol}\r\n")), "{head}");
+        assert!(
+            head.to_lowercase().contains(&format!("sec-websocket-protocol: {subprotocol}\r\n")),
+            "{head}"
+        );
         raw
     }
 

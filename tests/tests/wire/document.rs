@@ -60,7 +60,10 @@ fn client_messages() {
 #[test]
 fn tags_and_numbers() {
     let rows = table("| tag | message |");
-    assert_eq!(rows, [[TAG_WELCOME.to_string().as_str(), "Welcome"], [&TAG_FRAME.to_string(), "snapshot frame"]]);
+    assert_eq!(
+        rows,
+        [[TAG_WELCOME.to_string().as_str(), "Welcome"], [&TAG_FRAME.to_string(), "snapshot frame"]]
+    );
     assert!(DOCUMENT.contains(&format!("Protocol version {PROTOCOL_VERSION}.")));
     assert!(DOCUMENT.contains(&format!("at most {CLIENT_MESSAGE_BYTES_MAX} bytes")));
     assert!(DOCUMENT.contains(&format!("in groups of {STILL_GROUP}:")));
@@ -94,6 +97,17 @@ fn flags_stand_where_the_table_says() {
     assert_eq!(with(|header, _| header.checksum = true), (128, 32));
     let rows = table("| part | present | bits |");
     let flags: Vec<_> = rows.iter().map(|row| row[1]).collect();
-    let expected = ["always", "always", "always", "flag 1", "flag 2", "flag 4", "flag 8", "flag 16", "flags 32, 64", "flag 128"];
+    let expected = [
+        "always",
+        "always",
+        "always",
+        "flag 1",
+        "flag 2",
+        "flag 4",
+        "flag 8",
+        "flag 16",
+        "flags 32, 64",
+        "flag 128",
+    ];
     assert_eq!(flags, expected);
 }

@@ -59,7 +59,11 @@ fn a_session() {
         std::fs::write(path, all.join("\n") + "\n").expect("the source tree is writable");
         return;
     }
-    assert_eq!(all, golden.lines().collect::<Vec<_>>(), "raise PROTOCOL_VERSION, then bless with TICKWIRE_BLESS=1");
+    assert_eq!(
+        all,
+        golden.lines().collect::<Vec<_>>(),
+        "raise PROTOCOL_VERSION, then bless with TICKWIRE_BLESS=1"
+    );
 }
 
 const GOLDEN_SCHEMA: &str = "567d7ddb3eb7d014f1de4c894d54db5b";

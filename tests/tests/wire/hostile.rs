@@ -26,7 +26,10 @@ fn replica_and_frames(seed: u64) -> (Replica<u16>, Vec<Vec<u8>>) {
     for tick in 1..60_u64 {
         room.tick(Micros(tick * 33_333));
         if tick == 45 {
-            room.handle(Event::Message { client, message: ClientMessage::Resync { tick: Tick(1) } }, Micros(0));
+            room.handle(
+                Event::Message { client, message: ClientMessage::Resync { tick: Tick(1) } },
+                Micros(0),
+            );
         }
         while let Some(Output::Send { bytes, .. }) = room.poll_output() {
             if tick < 40 {

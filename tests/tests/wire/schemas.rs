@@ -44,7 +44,9 @@ fn nonsense_is_refused_by_name() {
     let mut schema = Chaos::schema();
     schema.kinds[0].fields[0].class = FieldClass::Position { dims: 3, quantum: 0.0, min: 0, max: 9 };
     let error = schema.check().expect_err("no quantum");
-    assert!(matches!(&error, SchemaError::Class { kind, field, .. } if kind == "Body" && field == "position"));
+    assert!(
+        matches!(&error, SchemaError::Class { kind, field, .. } if kind == "Body" && field == "position")
+    );
     let mut schema = Chaos::schema();
     schema.kinds[0].fields[0].class = FieldClass::Number { quantum: 1.0, min: 0, max: i32::MAX };
     assert!(schema.check().is_err());

@@ -1,12 +1,14 @@
 //! Updates and records come back as they were, for every class of field and for the worst of histories.
 
 use tickwire_shared::limits::{COLUMNS_MAX, HISTORY};
-use tickwire_shared::schema::{Audience, FieldClass, FieldSchema, KindSchema, NoPrivate, Plan, Replicate, Schema, View};
+use tickwire_shared::schema::{
+    Audience, FieldClass, FieldSchema, KindSchema, NoPrivate, Plan, Replicate, Schema, View,
+};
 use tickwire_shared::wire::bits::{BitReader, BitWriter};
 use tickwire_shared::wire::quantize::{low_mask, rotation_half};
+use tickwire_shared::wire::record;
 use tickwire_shared::wire::residual::Window;
 use tickwire_shared::wire::update::{self, Step};
-use tickwire_shared::wire::record;
 use tickwire_tests::seeds::{Dice, for_seeds, seed_count};
 
 /// A kind of random fields.
@@ -41,7 +43,9 @@ fn random_state(plan: &Plan, from: &[i32], dice: &mut Dice) -> Vec<i32> {
         for column in field.first..field.first + field.columns {
             let (min, max) = match field.class {
                 FieldClass::Position { min, max, .. } | FieldClass::Number { min, max, .. } => (min, max),
-                FieldClass::Rotation { bits } if column > field.first => (-rotation_half(bits), rotation_half(bits)),
+                FieldClass::Rotation { bits } if column > field.first => {
+                    (-rotation_half(bits), rotation_half(bits))
+                }
                 FieldClass::Rotation { .. } => (0, 3),
                 FieldClass::Angle { bits } | FieldClass::Flags { bits } | FieldClass::Opaque { bits } => {
                     state[column] = (dice.word() & low_mask(bits)) as i32;
@@ -89,7 +93,8 @@ fn updates_and_records_come_back() {
         }
         let mut states = vec![random_state(&plan, &start, &mut dice)];
         for _ in 0..HISTORY {
-            let next = if dice.one_in(3) { states[0].clone() } else { random_state(&plan, &states[0], &mut dice) };
+            let next =
+                if dice.one_in(3) { states[0].clone() } else { random_state(&plan, &states[0], &mut dice) };
             states.insert(0, next);
         }
         states.iter_mut().for_each(|state| hide(&plan, view, state));

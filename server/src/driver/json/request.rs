@@ -18,21 +18,27 @@ pub(super) enum Request<P: Protocol> {
 /// # Errors
 /// A sentence for the client that names the key.
 pub(super) fn parse<P: Protocol>(text: &str, dialect: &dyn Dialect<P>) -> Result<Request<P>, String> {
+    let (key, value) = member(text)?;
+    match key.as_str() {
+        "hello" => hello(&value).map(Request::Hello),
+        "input" => dialect.input(&value).map(Request::Input),
+        other => match dialect.command(other, &value)? {
+            Some(command) => Ok(Request::Command(command)),
+            None => Err(format!("unknown key `{}`", clip(other))),
+        },
+    }
+}
+
+/// The only member of the message.
+fn member(text: &str) -> Result<(String, Value), String> {
     let value: Value = serde_json::from_str(text).map_err(|error| format!("not JSON: {error}"))?;
     let Value::Object(object) = value else {
         return Err("a message is an object like {\"hello\":{}}".to_owned());
     };
-    let mut members = object.iter();
-    let (Some((key, value)), None) = (members.next(), members.next()) else {
-        return Err("a message has one key: hello, input or a command".to_owned());
-    };
-    match key.as_str() {
-        "hello" => hello(value).map(Request::Hello),
-        "input" => dialect.input(value).map(Request::Input),
-        other => match dialect.command(other, value)? {
-            Some(command) => Ok(Request::Command(command)),
-            None => Err(format!("unknown key `{}`", clip(other))),
-        },
+    let mut members = object.into_iter();
+    match (members.next(), members.next()) {
+        (Some(member), None) => Ok(member),
+        _ => Err("a message has one key: hello, input or a command".to_owned()),
     }
 }
 
@@ -64,30 +70,34 @@ fn clip(word: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::arena::ArenaDialect;
-    use tickwire_shared::arena::Arena;
 
-    fn refusal(text: &str) -> String {
-        parse::<Arena>(text, &ArenaDialect).err().expect("refused")
+    fn greet(text: &str) -> Result<Identity, String> {
+        let (key, value) = member(text)?;
+        assert_eq!(key, "hello");
+        hello(&value)
     }
 
     #[test]
     fn hello_with_and_without() {
-        let parsed = parse::<Arena>(r#"{"hello":{"name":"ann","room":"main"}}"#, &ArenaDialect);
-        let Ok(Request::Hello(identity)) = parsed else { panic!("a hello") };
+        let identity = greet(r#"{"hello":{"name":"ann","room":"main"}}"#).expect("a hello");
         assert_eq!((identity.name.as_str(), identity.room.as_str(), identity.token), ("ann", "main", None));
-        assert!(parse::<Arena>(r#"{"hello":{}}"#, &ArenaDialect).is_ok());
+        assert!(greet(r#"{"hello":{}}"#).is_ok());
     }
 
     #[test]
     fn refusals_name_the_key() {
-        assert!(refusal(r#"{"hello":{"nam":"ann"}}"#).contains("hello.nam"));
-        assert!(refusal(r#"{"hello":{"name":7}}"#).contains("hello.name"));
-        assert!(refusal(r#"{"hello":7}"#).contains("hello"));
-        assert!(refusal(r#"{"dance":7}"#).contains("dance"));
-        assert!(refusal(r#"{"hello":{},"input":{}}"#).contains("one key"));
-        assert!(refusal("[]").contains("object"));
-        assert!(refusal("{").contains("not JSON"));
-        assert!(refusal(&"[".repeat(4000)).contains("not JSON"), "depth is bounded");
+        for (text, words) in [
+            (r#"{"hello":{"nam":"ann"}}"#, "hello.nam"),
+            (r#"{"hello":{"name":7}}"#, "hello.name"),
+            (r#"{"hello":7}"#, "`hello`"),
+            (r#"{"hello":{},"input":{}}"#, "one key"),
+            ("{}", "one key"),
+            ("[]", "object"),
+            ("{", "not JSON"),
+        ] {
+            let refusal = greet(text).expect_err(text);
+            assert!(refusal.contains(words), "{text}: {refusal}");
+        }
+        assert!(greet(&"[".repeat(4000)).is_err_and(|words| words.contains("not JSON")), "depth is bounded");
     }
 }
