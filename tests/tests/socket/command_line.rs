@@ -6,6 +6,7 @@ use std::process::{Command, Output};
 fn tickwire() -> Command {
     let status = Command::new(env!("CARGO"))
         .args(["build", "--quiet", "--package", "tickwire-server", "--bin", "tickwire-server"])
+        .args((!cfg!(debug_assertions)).then_some("--release"))
         .status()
         .expect("cargo");
     assert!(status.success(), "the server builds");
