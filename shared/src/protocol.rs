@@ -2,10 +2,12 @@
 //! both its server and its client use.
 
 use std::fmt::Debug;
+use std::sync::Arc;
 
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::schema::{Replicate, ReplicateKinds, Schema};
+use crate::wire::tables::Tables;
 
 /// The types of one game. Everything in here is either replicated by the schema (entities, private state) or
 /// travels by bincode (setup, input, command, event).
@@ -35,6 +37,13 @@ pub trait Protocol: Sized + Clone + Debug + Send + 'static {
     fn is_possible(input: &Self::Input) -> bool {
         let _ = input;
         true
+    }
+
+    /// The coding tables that the game ships with: the generic ones, or better ones trained on its own movement. A
+    /// client with others is sent the server's when it joins.
+    #[must_use]
+    fn tables() -> Arc<Tables> {
+        Tables::generic()
     }
 
     /// The schema value of this game.

@@ -11,4 +11,6 @@ pub mod chaos;
 
 pub mod scene;
 
+pub mod recordings;
+
 pub mod seeds;

@@ -8,6 +8,7 @@ use tickwire_shared::limits::{ACK_EVERY_FRAMES, EVENT_BYTES_MAX};
 use tickwire_shared::schema::{Plan, ReplicateKinds, Schema, SchemaError};
 use tickwire_shared::wire::codec;
 use tickwire_shared::wire::message::{ClientMessage, Hello, ResumeToken, Welcome, encode_welcome};
+use tickwire_shared::wire::tables::Tables;
 use tickwire_shared::{ClientId, Close, CloseCode, Micros, Protocol, Tick};
 
 use super::client::Client;
@@ -95,7 +96,7 @@ impl<G: Game> Room<G> {
         schema.check()?;
         Ok(Self {
             schema_hash: schema.hash(),
-            capture: Capture::new(Plan::new(&schema)),
+            capture: Capture::new(Plan::new(&schema), G::Protocol::tables()),
             schema,
             config,
             game,
@@ -109,6 +110,15 @@ impl<G: Game> Room<G> {
             counters: Counters::default(),
             ended: false,
         })
+    }
+
+    /// Codes with other tables than the game's own from now on; for a room that nobody has joined yet.
+    ///
+    /// # Panics
+    /// When somebody has.
+    pub fn use_tables(&mut self, tables: Arc<Tables>) {
+        assert!(self.clients.is_empty(), "clients hold the tables that they were welcomed with");
+        self.capture = Capture::new(self.capture.plan().clone(), tables);
     }
 
     /// The room as a blob, between two ticks.
@@ -168,10 +178,10 @@ impl<G: Game> Room<G> {
             *self.counters.closes.entry(close.code).or_default() += 1;
             return self.outputs.push_back(Output::Close { client, close });
         }
-        self.welcome(client, resume, now);
+        self.welcome(client, hello.tables, resume, now);
     }
 
-    fn welcome(&mut self, client: ClientId, resume: ResumeToken, now: Micros) {
+    fn welcome(&mut self, client: ClientId, tables: u32, resume: ResumeToken, now: Micros) {
         let Some((setup, viewpoint)) =
             self.with_game(|game, stage| (game.setup(), game.viewpoint(stage.world, client)))
         else {
@@ -184,7 +194,7 @@ impl<G: Game> Room<G> {
             tick_hz: self.config.tick_hz,
             tick: Tick(self.tick as u32),
             resume,
-            tables: 0,
+            tables: (tables != self.capture.tables().version()).then(|| self.capture.tables().to_bytes()),
             ack_every: ACK_EVERY_FRAMES,
             room: self.config.name.clone(),
             setup: codec::encode(&setup),

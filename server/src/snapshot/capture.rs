@@ -1,6 +1,8 @@
 //! The world as integers: once per tick every entity's state is quantized into a table, beside its four states
 //! before, and the update between them is coded, once for all clients that see it.
 
+use std::sync::Arc;
+
 use glam::Vec3;
 use slotmap::SecondaryMap;
 use tickwire_shared::limits::{COLUMNS_MAX, HISTORY};
@@ -8,7 +10,9 @@ use tickwire_shared::schema::{FieldClass, FieldPlan, KindPlan, Plan, ReplicateKi
 use tickwire_shared::wire::bits::{BitStrings, BitWriter};
 use tickwire_shared::wire::codec;
 use tickwire_shared::wire::quantize;
-use tickwire_shared::wire::residual::Window;
+use tickwire_shared::wire::residual::{Coder, Window};
+use tickwire_shared::wire::tables::Tables;
+use tickwire_shared::wire::training::Recorded;
 use tickwire_shared::wire::update::{self, Step};
 use tickwire_shared::{ClientId, KindId, NetId, Protocol};
 
@@ -39,6 +43,8 @@ pub struct Row {
     pub place: Option<Vec3>,
     /// For each view, the first tick at which the four states before it are equal, if nothing changes again.
     rests_from: [u64; View::ALL.len()],
+    /// The tick of its last cut; 0 before the first.
+    cut_at: u64,
 }
 
 /// One row's update of this tick as one view sees it, small enough that packing a client stays in the cache.
@@ -71,6 +77,7 @@ pub enum Due {
 #[derive(Debug)]
 pub struct Capture {
     plan: Plan,
+    tables: Arc<Tables>,
     rows: Vec<Row>,
     /// `STATES` states of `plan.stride` columns for each row, the newest first.
     states: Vec<i32>,
@@ -85,11 +92,12 @@ pub struct Capture {
 }
 
 impl Capture {
-    /// An empty table.
+    /// An empty table, coding with `tables`.
     #[must_use]
-    pub fn new(plan: Plan) -> Self {
+    pub fn new(plan: Plan, tables: Arc<Tables>) -> Self {
         Self {
             plan,
+            tables,
             rows: Vec::new(),
             states: Vec::new(),
             free: Vec::new(),
@@ -150,6 +158,7 @@ impl Capture {
             team: Team::NONE,
             place: place_of(self.plan.kind(kind), state),
             rests_from: [self.tick + 1; View::ALL.len()],
+            cut_at: 0,
         };
         self.updates.iter_mut().for_each(|updates| updates[row as usize] = Update::STILL);
         match self.rows.get_mut(row as usize) {
@@ -167,7 +176,7 @@ impl Capture {
     fn advance(&mut self, row: u32, state: &[i32], cut: bool) {
         let stride = self.plan.stride;
         let (index, tick) = (row as usize, self.tick);
-        let Self { plan, rows, states, strings, updates, .. } = self;
+        let Self { plan, tables, rows, states, strings, updates, .. } = self;
         let entry = &mut rows[index];
         let kind = plan.kind(entry.kind);
         let table = &mut states[index * STATES * stride..(index + 1) * STATES * stride];
@@ -186,7 +195,7 @@ impl Capture {
             }
             let from = strings.len_bits();
             let step = if cut { Step::Cut } else { Step::Moved };
-            update::write(kind, view, step, old, state, strings);
+            update::write(kind, view, step, old, state, &mut Coder { tables, out: strings });
             let bits = strings.len_bits() - from;
             let due = if rested { Due::Awakes } else { Due::Moves };
             let word = strings.short(from, bits).unwrap_or(from as u64);
@@ -203,6 +212,7 @@ impl Capture {
             entry.rests_from[view as usize] = entry.rests_from[kind.views as usize];
         }
         if cut {
+            entry.cut_at = tick;
             fill(table, stride, state);
         } else {
             table[..stride].copy_from_slice(&state[..stride]);
@@ -224,6 +234,12 @@ impl Capture {
     fn row_states(&mut self, row: u32) -> &mut [i32] {
         let size = STATES * self.plan.stride;
         &mut self.states[row as usize * size..(row as usize + 1) * size]
+    }
+
+    /// The coding tables.
+    #[must_use]
+    pub fn tables(&self) -> &Arc<Tables> {
+        &self.tables
     }
 
     /// The layout that the table follows.
@@ -254,6 +270,15 @@ impl Capture {
     #[must_use]
     pub fn row(&self, row: u32) -> &Row {
         &self.rows[row as usize]
+    }
+
+    /// This tick as the trainer of tables wants it.
+    pub fn record(&self) -> impl Iterator<Item = Recorded> + '_ {
+        self.rows.iter().enumerate().filter(|(_, row)| row.alive).map(|(index, row)| {
+            let columns = self.plan.kind(row.kind).columns;
+            let state = self.window(index as u32).state(0)[..columns].to_vec();
+            Recorded { id: row.id, kind: row.kind, cut: row.cut_at == self.tick, state }
+        })
     }
 
     /// The row of an entity.

@@ -11,7 +11,7 @@ use tickwire_shared::wire::bits::{BitSink, BitWriter};
 use tickwire_shared::wire::checksum::Checksum;
 use tickwire_shared::wire::frame::{self, Enter, Header, InputAck, STILL_GROUP, Slots};
 use tickwire_shared::wire::record;
-use tickwire_shared::wire::residual::Window;
+use tickwire_shared::wire::residual::{Coder, Window};
 use tickwire_shared::wire::update::{self, Step};
 use tickwire_shared::{NetId, Protocol, Tick};
 
@@ -227,7 +227,8 @@ impl Packer {
         let plan = capture.plan();
         let step = if reset { Step::Cut } else { Step::Moved };
         let window = Window::new(&client.private, plan.stride);
-        update::write(&plan.private, View::Owner, step, window, state, &mut self.writer);
+        let mut coder = Coder { tables: capture.tables(), out: &mut self.writer };
+        update::write(&plan.private, View::Owner, step, window, state, &mut coder);
         update::shift(&mut client.private, plan.stride, step, &state[..plan.stride]);
     }
 
@@ -250,7 +251,13 @@ impl Packer {
             let row = capture.row(slot.row);
             Enter { id: slot.id, kind: row.kind, view: slot.view }.write(writer);
             let plan = capture.plan();
-            record::write(plan.kind(row.kind), slot.view, plan.stride, capture.window(slot.row), writer);
+            record::write(
+                plan.kind(row.kind),
+                slot.view,
+                plan.stride,
+                capture.window(slot.row),
+                &mut Coder { tables: capture.tables(), out: writer },
+            );
             frame::write_blob(&spawn_blob(world, row.key), writer);
         }
     }
@@ -292,7 +299,8 @@ impl Packer {
             self.writer.bit(unchanged);
             if !unchanged {
                 let kind = plan.kind(capture.row(slot.row).kind);
-                record::write(kind, slot.view, plan.stride, capture.window(slot.row), &mut self.writer);
+                let mut coder = Coder { tables: capture.tables(), out: &mut self.writer };
+                record::write(kind, slot.view, plan.stride, capture.window(slot.row), &mut coder);
                 counts.updates += 1;
             }
         }

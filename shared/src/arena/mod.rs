@@ -12,7 +12,10 @@ pub mod motion;
 pub use kinds::{ArenaEntity, Drone, Own, Pickup, Player, flags};
 pub use messages::{ArenaEvent, ArenaInput, ArenaSetup, ArenaSpawn, Command};
 
+use std::sync::{Arc, OnceLock};
+
 use crate::protocol::Protocol;
+use crate::wire::tables::Tables;
 
 /// The arena's types.
 #[derive(Clone, Copy, Debug)]
@@ -29,6 +32,11 @@ impl Protocol for Arena {
     type Input = ArenaInput;
     type Command = Command;
     type Event = ArenaEvent;
+
+    fn tables() -> Arc<Tables> {
+        static ARENA: OnceLock<Arc<Tables>> = OnceLock::new();
+        Tables::shipped(include_bytes!("arena.tables"), &ARENA)
+    }
 
     fn is_possible(input: &ArenaInput) -> bool {
         input.walk.iter().all(|axis| *axis != i8::MIN)

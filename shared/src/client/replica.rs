@@ -3,6 +3,8 @@
 //! A frame is applied whole or not at all: [`staged`](super::staged) reads it without touching the replica,
 //! then `commit` cannot fail.
 
+use std::sync::Arc;
+
 use serde::de::DeserializeOwned;
 
 use super::staged::{self, Change, Staged};
@@ -10,11 +12,12 @@ use crate::id::{KindId, NetId};
 use crate::limits::HISTORY;
 use crate::schema::{Plan, View};
 use crate::tick::Tick;
-use crate::wire::bits::BitsError;
+use crate::wire::bits::{BitReader, BitsError};
 use crate::wire::checksum::Checksum;
 use crate::wire::codec::CodecError;
 use crate::wire::frame::InputAck;
-use crate::wire::residual::Window;
+use crate::wire::residual::{Decoder, Window};
+use crate::wire::tables::Tables;
 use crate::wire::update::{self, Step};
 
 /// One entity in the roster.
@@ -68,6 +71,7 @@ pub struct FrameSummary {
 #[derive(Clone, Debug)]
 pub struct Replica<S> {
     plan: Plan,
+    tables: Arc<Tables>,
     tick: Tick,
     slots: Vec<Slot<S>>,
     /// Four states of `plan.stride` columns for each slot.
@@ -77,11 +81,11 @@ pub struct Replica<S> {
 }
 
 impl<S: DeserializeOwned> Replica<S> {
-    /// An empty one, about to receive its first frame after `tick`.
+    /// An empty one, about to receive its first frame after `tick`, coded with `tables`.
     #[must_use]
-    pub fn new(plan: Plan, tick: Tick, avatar: Option<NetId>) -> Self {
+    pub fn new(plan: Plan, tables: Arc<Tables>, tick: Tick, avatar: Option<NetId>) -> Self {
         let private = vec![0; plan.stride * HISTORY];
-        Self { plan, tick, slots: Vec::new(), windows: Vec::new(), private, avatar }
+        Self { plan, tables, tick, slots: Vec::new(), windows: Vec::new(), private, avatar }
     }
 
     /// Reads a frame without changing anything.
@@ -179,6 +183,10 @@ impl<S> Replica<S> {
     #[must_use]
     pub fn private(&self) -> &[i32] {
         &self.private[..self.plan.private.columns]
+    }
+
+    pub(super) fn decoder<'a, 'b>(&'a self, bits: &'a mut BitReader<'b>) -> Decoder<'a, 'b> {
+        Decoder { tables: &self.tables, bits }
     }
 
     pub(super) fn private_window(&self) -> Window<'_> {

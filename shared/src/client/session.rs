@@ -4,6 +4,7 @@
 //! comes in goes to [`Session::handle_message`] with the time at which it arrived.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use super::clock::Clock;
 use super::replica::{FrameError, FrameSummary, Replica, Slot};
@@ -14,6 +15,7 @@ use crate::schema::{Plan, Replicate, ReplicateKinds, Schema, SchemaError};
 use crate::tick::{Micros, Tick};
 use crate::wire::codec::{self, CodecError};
 use crate::wire::message::{self, Ack, ClientMessage, Hello, ServerMessage, Welcome};
+use crate::wire::tables::{Tables, TablesError};
 
 /// Who wants to join, and what.
 #[derive(Clone, Debug, Default)]
@@ -51,6 +53,9 @@ pub enum SessionError {
     /// Not a message of ours.
     #[error("malformed message: {0}")]
     Message(#[from] CodecError),
+    /// The tables in Welcome are none.
+    #[error("unusable tables in Welcome: {0}")]
+    Tables(#[from] TablesError),
     /// A malformed frame.
     #[error(transparent)]
     Frame(#[from] FrameError),
@@ -129,6 +134,7 @@ impl<P: Protocol> Session<P> {
             room: identity.room,
             token: identity.token,
             resume: None,
+            tables: P::tables().version(),
         });
         Ok(Self {
             plan: Plan::new(&schema),
@@ -159,7 +165,7 @@ impl<P: Protocol> Session<P> {
         }
         self.live = Some(Live {
             setup: codec::decode(&welcome.setup)?,
-            replica: Replica::new(self.plan.clone(), welcome.tick, welcome.avatar),
+            replica: Replica::new(self.plan.clone(), tables_of::<P>(&welcome)?, welcome.tick, welcome.avatar),
             clock: Clock::new(welcome.tick_hz, welcome.tick, now),
             seq: 0,
             sent: P::Input::default(),
@@ -372,6 +378,14 @@ impl<P: Protocol> Live<P> {
             input: self.sent.clone(),
         };
         Some(codec::encode(&message))
+    }
+}
+
+/// The tables of this session: our own, unless Welcome brought others.
+fn tables_of<P: Protocol>(welcome: &Welcome) -> Result<Arc<Tables>, TablesError> {
+    match &welcome.tables {
+        None => Ok(P::tables()),
+        Some(file) => Ok(Arc::new(Tables::from_bytes(file)?)),
     }
 }
 

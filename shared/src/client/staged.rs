@@ -105,8 +105,13 @@ pub(super) fn read<S: DeserializeOwned>(replica: &Replica<S>, bytes: &[u8]) -> R
 
 fn read_private<S>(replica: &Replica<S>, bits: &mut BitReader<'_>) -> Result<(Step, Vec<i32>), BitsError> {
     let mut state = vec![0; replica.plan().stride];
-    let step =
-        update::read(&replica.plan().private, View::Owner, replica.private_window(), &mut state, bits)?;
+    let step = update::read(
+        &replica.plan().private,
+        View::Owner,
+        replica.private_window(),
+        &mut state,
+        &mut replica.decoder(bits),
+    )?;
     Ok((step, state))
 }
 
@@ -143,7 +148,7 @@ fn read_enters<S: DeserializeOwned>(
         .map(|_| {
             let Enter { id, kind, view } = Enter::read(bits, plan.kinds.len())?;
             let mut window = vec![0; plan.stride * HISTORY];
-            record::read(plan.kind(kind), view, plan.stride, &mut window, bits)?;
+            record::read(plan.kind(kind), view, plan.stride, &mut window, &mut replica.decoder(bits))?;
             let spawn = codec::decode(&frame::read_blob(SPAWN_BYTES_MAX, bits)?)?;
             Ok((Slot { id, kind, view, spawn, cut: tick }, window))
         })
@@ -198,7 +203,7 @@ fn read_update<S>(
     let Slot { kind, view, .. } = replica.slots()[slot];
     let mut state = [0; COLUMNS_MAX];
     let window: Window<'_> = replica.window(slot);
-    let step = update::read(replica.plan().kind(kind), view, window, &mut state, bits)?;
+    let step = update::read(replica.plan().kind(kind), view, window, &mut state, &mut replica.decoder(bits))?;
     changes.push(index, Change::Step(step), &state[..replica.plan().stride]);
     Ok(())
 }
@@ -216,7 +221,7 @@ fn read_resync<S>(
             continue;
         }
         let Slot { kind, view, .. } = replica.slots()[*slot];
-        record::read(replica.plan().kind(kind), view, stride, &mut window, bits)?;
+        record::read(replica.plan().kind(kind), view, stride, &mut window, &mut replica.decoder(bits))?;
         changes.push(index, Change::Record, &window);
     }
     Ok(changes)

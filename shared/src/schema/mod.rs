@@ -11,7 +11,7 @@ mod diff;
 
 pub use diff::{Difference, diff, first_difference};
 pub use kind::{Audience, FieldClass, FieldSchema, KindSchema, Schema, SchemaError, View};
-pub use plan::{FieldPlan, KindPlan, Plan};
+pub use plan::{FieldPlan, GROUPS, KindPlan, Lead, Plan};
 
 use crate::id::KindId;
 

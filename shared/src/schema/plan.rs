@@ -25,6 +25,20 @@ pub struct KindPlan {
     pub position: Option<FieldPlan>,
     /// The widest view that differs from the ones below it: kinds without team or owner fields have `Public`.
     pub views: View,
+    /// For each view, what the context of its miss masks is made of.
+    leads: [Lead; View::ALL.len()],
+}
+
+/// Groups of fields in a miss mask: positions, angles, rotations, everything else.
+pub const GROUPS: usize = 4;
+
+/// The fields that tell how an entity moves.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Lead {
+    /// The first position.
+    pub position: Option<FieldPlan>,
+    /// The first angle: its column and its bits.
+    pub angle: Option<(usize, u8)>,
 }
 
 /// One field's place.
@@ -38,6 +52,8 @@ pub struct FieldPlan {
     pub first: usize,
     /// How many columns it fills.
     pub columns: usize,
+    /// Its group in a miss mask.
+    pub group: usize,
 }
 
 impl Plan {
@@ -73,6 +89,7 @@ impl KindPlan {
                     view: View::ALL[field.audience as usize],
                     first,
                     columns,
+                    group: group_of(field.class),
                 };
                 first += columns;
                 plan
@@ -82,8 +99,15 @@ impl KindPlan {
             columns: first,
             position: fields.iter().find(|field| matches!(field.class, FieldClass::Position { .. })).copied(),
             views: fields.iter().map(|field| field.view).max().unwrap_or_default(),
+            leads: View::ALL.map(|view| lead_of(&fields, view)),
             fields,
         }
+    }
+
+    /// What the context of this view's miss masks is made of.
+    #[must_use]
+    pub fn lead(&self, view: View) -> &Lead {
+        &self.leads[view as usize]
     }
 
     /// The fields that a view sees, in order.
@@ -98,4 +122,23 @@ impl FieldPlan {
     pub fn of<'a>(&self, state: &'a [i32]) -> &'a [i32] {
         &state[self.first..self.first + self.columns]
     }
+}
+
+fn group_of(class: FieldClass) -> usize {
+    match class {
+        FieldClass::Position { .. } => 0,
+        FieldClass::Angle { .. } => 1,
+        FieldClass::Rotation { .. } => 2,
+        FieldClass::Number { .. } | FieldClass::Flags { .. } | FieldClass::Opaque { .. } => 3,
+    }
+}
+
+fn lead_of(fields: &[FieldPlan], view: View) -> Lead {
+    let mut seen = fields.iter().filter(|field| field.view <= view);
+    let position = seen.clone().find(|field| matches!(field.class, FieldClass::Position { .. })).copied();
+    let angle = seen.find_map(|field| match field.class {
+        FieldClass::Angle { bits } => Some((field.first, bits)),
+        _ => None,
+    });
+    Lead { position, angle }
 }

@@ -151,6 +151,32 @@ impl<'a> BitReader<'a> {
         Ok(value & ((1_u64 << count) - 1))
     }
 
+    /// The next `count` bits without moving on, at most 31; zeros beyond the end.
+    #[inline]
+    #[must_use]
+    pub fn peek(&self, count: u32) -> u32 {
+        let first = (self.at / 8).min(self.bytes.len());
+        let mut word = [0; 8];
+        match self.bytes.get(first..first + 8) {
+            Some(bytes) => word.copy_from_slice(bytes),
+            None => word[..self.bytes.len() - first].copy_from_slice(&self.bytes[first..]),
+        }
+        (u64::from_le_bytes(word) >> (self.at % 8)) as u32 & ((1 << count) - 1)
+    }
+
+    /// Moves on by bits that were looked at.
+    ///
+    /// # Errors
+    /// [`BitsError::Ended`] when there are not as many.
+    #[inline]
+    pub fn skip(&mut self, count: u32) -> Result<(), BitsError> {
+        if self.left() < count as usize {
+            return Err(BitsError::Ended);
+        }
+        self.at += count as usize;
+        Ok(())
+    }
+
     /// The next bit.
     ///
     /// # Errors

@@ -49,6 +49,8 @@ pub struct Hello {
     pub token: Option<String>,
     /// Set to come back to an earlier session.
     pub resume: Option<Resume>,
+    /// [`Tables::version`](crate::wire::tables::Tables::version) of the tables that the client has.
+    pub tables: u32,
 }
 
 /// The answer to Hello.
@@ -64,8 +66,8 @@ pub struct Welcome {
     pub tick: Tick,
     /// For coming back after a cut.
     pub resume: ResumeToken,
-    /// Version of the coding tables; 0 is the fixed coding without tables.
-    pub tables: u32,
+    /// The coding tables, where the client has others.
+    pub tables: Option<Vec<u8>>,
     /// Acknowledge at the latest after this many applied frames.
     pub ack_every: u8,
     /// The room's name.

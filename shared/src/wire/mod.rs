@@ -5,11 +5,19 @@ pub mod quantize;
 
 pub mod bits;
 
+pub mod prefix;
+
+pub mod symbols;
+
+pub mod tables;
+
 pub mod residual;
 
 pub mod update;
 
 pub mod record;
+
+pub mod training;
 
 pub mod checksum;
 

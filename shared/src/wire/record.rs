@@ -3,14 +3,14 @@
 //!
 //! The newest state is written as it is; the older ones as updates that run backwards in time.
 
-use super::bits::{BitReader, BitSink, BitsError};
-use super::residual::{self, Window};
+use super::bits::BitsError;
+use super::residual::{self, Decoder, SymbolSink, Window};
 use super::update::{self, Step};
 use crate::limits::{COLUMNS_MAX, HISTORY};
 use crate::schema::{KindPlan, View};
 
 /// Writes the window as `view` sees it.
-pub fn write<S: BitSink>(kind: &KindPlan, view: View, stride: usize, window: Window<'_>, out: &mut S) {
+pub fn write<S: SymbolSink>(kind: &KindPlan, view: View, stride: usize, window: Window<'_>, out: &mut S) {
     kind.seen(view).for_each(|field| residual::write_absolute(field, window.state(0), out));
     let mut backwards = Backwards::new(window.state(0), stride);
     for age in 1..HISTORY {
@@ -29,14 +29,14 @@ pub fn read(
     view: View,
     stride: usize,
     window: &mut [i32],
-    bits: &mut BitReader<'_>,
+    from: &mut Decoder<'_, '_>,
 ) -> Result<(), BitsError> {
     window.fill(0);
-    kind.seen(view).try_for_each(|field| residual::read_absolute(field, &mut window[..stride], bits))?;
+    kind.seen(view).try_for_each(|field| residual::read_absolute(field, &mut window[..stride], from.bits))?;
     let mut backwards = Backwards::new(&window[..stride], stride);
     for age in 1..HISTORY {
         let older = &mut window[age * stride..(age + 1) * stride];
-        if update::read(kind, view, backwards.window(), older, bits)? == Step::Cut {
+        if update::read(kind, view, backwards.window(), older, from)? == Step::Cut {
             return Err(BitsError::OutOfRange);
         }
         backwards.push(older);

@@ -4,10 +4,11 @@
 //! the frame of every client that sees the entity. This file and `residual` are the place to change when the
 //! coding of an update changes; nothing else knows it.
 
-use super::bits::{BitReader, BitSink, BitsError};
-use super::residual::{self, Window};
+use super::bits::BitsError;
+use super::residual::{self, Decoder, SymbolSink, Window};
+use super::symbols::{MASK_CUT, Model};
 use crate::limits::{COLUMNS_MAX, HISTORY};
-use crate::schema::{KindPlan, View};
+use crate::schema::{GROUPS, KindPlan, View};
 
 /// How an entity came to its new state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,8 +19,34 @@ pub enum Step {
     Cut,
 }
 
+/// Which fields are not as predicted: for each group one bit per field of it, and how many fields it has.
+#[derive(Clone, Copy, Debug, Default)]
+struct Misses {
+    missed: [u32; GROUPS],
+    fields: [u32; GROUPS],
+}
+
+impl Misses {
+    fn note(&mut self, group: usize, missed: bool) {
+        self.missed[group] |= u32::from(missed) << self.fields[group];
+        self.fields[group] += 1;
+    }
+
+    /// One bit per group.
+    fn symbol(&self) -> usize {
+        (0..GROUPS).map(|group| usize::from(self.missed[group] != 0) << group).sum()
+    }
+
+    /// Whether the next field of a group was missed, in the order in which they were noted.
+    fn next(&mut self, group: usize) -> bool {
+        let missed = self.missed[group] & 1 == 1;
+        self.missed[group] >>= 1;
+        missed
+    }
+}
+
 /// Writes the update from `window` to `state` as `view` sees it.
-pub fn write<S: BitSink>(
+pub fn write<S: SymbolSink>(
     kind: &KindPlan,
     view: View,
     step: Step,
@@ -27,35 +54,26 @@ pub fn write<S: BitSink>(
     state: &[i32],
     out: &mut S,
 ) {
-    let mut predicted = [0; COLUMNS_MAX];
-    let mut mask = 0_u32;
-    let mut fields = 0;
-    for (place, field) in kind.seen(view).enumerate() {
-        residual::predict(field, window, &mut predicted);
-        if field.of(&predicted) != field.of(state) {
-            mask |= 1 << place;
-        }
-        fields = place as u32 + 1;
-    }
+    let context = residual::motion(kind.lead(view), window).context();
     if step == Step::Cut {
-        // A miss that misses nothing is otherwise impossible.
-        out.bit(true);
-        out.bit(true);
-        out.bits(0, fields);
+        out.symbol(Model::Mask, context, MASK_CUT);
         kind.seen(view).for_each(|field| residual::write_absolute(field, state, out));
         return;
     }
-    out.bit(mask != 0);
-    if mask == 0 {
-        return;
+    let mut predicted = [0; COLUMNS_MAX];
+    let mut misses = Misses::default();
+    for field in kind.seen(view) {
+        residual::predict(field, window, &mut predicted);
+        misses.note(field.group, field.of(&predicted) != field.of(state));
     }
-    // The first field, usually the position, is the only miss more often than not.
-    out.bit(mask != 1);
-    if mask != 1 {
-        out.bits(mask, fields);
+    out.symbol(Model::Mask, context, misses.symbol());
+    for group in 0..GROUPS {
+        if misses.missed[group] != 0 && misses.fields[group] > 1 {
+            out.raw(misses.missed[group], misses.fields[group]);
+        }
     }
-    for (place, field) in kind.seen(view).enumerate() {
-        if mask >> place & 1 == 1 {
+    for field in kind.seen(view) {
+        if misses.next(field.group) {
             residual::write(field, window, &predicted, state, out);
         }
     }
@@ -70,24 +88,29 @@ pub fn read(
     view: View,
     window: Window<'_>,
     state: &mut [i32],
-    bits: &mut BitReader<'_>,
+    from: &mut Decoder<'_, '_>,
 ) -> Result<Step, BitsError> {
-    let mut fields = 0;
-    for field in kind.seen(view) {
-        residual::predict(field, window, state);
-        fields += 1;
-    }
-    if !bits.get_bit()? {
-        return Ok(Step::Moved);
-    }
-    let mask = if bits.get_bit()? { bits.get(fields)? as u32 } else { 1 };
-    if mask == 0 {
-        kind.seen(view).try_for_each(|field| residual::read_absolute(field, state, bits))?;
+    let context = residual::motion(kind.lead(view), window).context();
+    let symbol = from.symbol(Model::Mask, context)?;
+    if symbol == MASK_CUT {
+        kind.seen(view).try_for_each(|field| residual::read_absolute(field, state, from.bits))?;
         return Ok(Step::Cut);
     }
-    for (place, field) in kind.seen(view).enumerate() {
-        if mask >> place & 1 == 1 {
-            residual::read(field, window, state, bits)?;
+    let mut misses = Misses::default();
+    for field in kind.seen(view) {
+        residual::predict(field, window, state);
+        misses.note(field.group, false);
+    }
+    for group in (0..GROUPS).filter(|group| symbol >> group & 1 == 1) {
+        misses.missed[group] = match misses.fields[group] {
+            0 => return Err(BitsError::OutOfRange),
+            1 => 1,
+            fields => from.raw(fields)?,
+        };
+    }
+    for field in kind.seen(view) {
+        if misses.next(field.group) {
+            residual::read(field, window, state, from)?;
         }
     }
     Ok(Step::Moved)

@@ -1,141 +1,161 @@
-//! What the coding of updates costs, in bits and in time, on the scene of `tickwire_tests::scene`. Every update is
-//! decoded again and compared, so the table cannot be about states that were lost.
+//! What the coding of updates costs, in bits and in time. Every update is decoded again and compared, so the table
+//! cannot be about states that were lost. Tables are trained on other seeds, and never on recorded movement.
 //!
 //! `cargo run --release -p tickwire-tests --bin codec_bench`
 
+use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::Instant;
 
 use tickwire_shared::limits::HISTORY;
-use tickwire_shared::schema::{KindPlan, Plan, Replicate, Schema, View};
+use tickwire_shared::schema::{Audience, FieldClass, FieldSchema, KindSchema, Plan, View};
 use tickwire_shared::wire::bits::{BitReader, BitSink, BitWriter};
-use tickwire_shared::wire::residual::Window;
+use tickwire_shared::wire::residual::{Coder, Decoder, Window};
+use tickwire_shared::wire::tables::{Counts, Tables};
+use tickwire_shared::wire::training::{self, Recorded, Recording};
 use tickwire_shared::wire::update::{self, Step};
 use tickwire_shared::wire::{codec, record};
-use tickwire_tests::scene::{Mover, Scene};
+use tickwire_shared::{KindId, NetId};
+use tickwire_tests::recordings;
 
-const ENTITIES: u32 = 1000;
-const TICKS: u32 = 1200;
+/// Recorded movement, where somebody has put it beside the project.
+const RECORDED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/data");
 
-/// Every entity's quantized state at every tick.
-struct Recording {
-    plan: Plan,
-    ticks: Vec<Vec<Vec<i32>>>,
-    bincode_bytes: u64,
-}
+fn main() {
+    let mut scene_counts = Counts::default();
+    (100..103).for_each(|seed| training::count(&recordings::scene(seed, 500, 900), &mut scene_counts));
+    let scene_tables = scene_counts.train();
+    let generic = Tables::generic();
 
-fn record_scene(seed: u64) -> Recording {
-    let kind = Mover::kind_schema();
-    let private = tickwire_shared::schema::NoPrivate::kind_schema();
-    let schema = Schema { game: "scene".to_owned(), revision: 1, kinds: vec![kind], private };
-    schema.check().expect("a schema that makes sense");
-    let plan = Plan::new(&schema);
-    let mut scene = Scene::new(seed, ENTITIES, 1000.0);
-    let (mut ticks, mut bincode_bytes) = (Vec::new(), 0);
-    (0..300).for_each(|_| scene.step());
-    for _ in 0..TICKS {
-        scene.step();
-        let states = scene.movers().map(|mover| {
-            let mut columns = vec![0; plan.stride];
-            mover.capture(&mut columns);
-            columns
-        });
-        ticks.push(states.collect());
-        bincode_bytes = scene.movers().map(|mover| codec::encode(mover).len() as u64 + 2).sum();
+    println!("bits per changed update, lossless, every update decoded and compared\n");
+    println!("{:<44} {:>9} {:>10} {:>10} {:>10}", "", "changing", "bit-packed", "generic", "own tables");
+    for seed in [1, 2, 3] {
+        let recording = recordings::scene(seed, 1000, 1200);
+        row(
+            &format!("arena scene, 1,000 in 1 km², 1 cm, seed {seed}"),
+            &recording,
+            &generic,
+            Some(&scene_tables),
+        );
     }
-    Recording { plan, ticks, bincode_bytes }
-}
-
-/// Bits of one coding over the whole recording.
-#[derive(Default)]
-struct Totals {
-    changed: u64,
-    bits: u64,
-}
-
-impl Totals {
-    fn per_changed(&self) -> f64 {
-        self.bits as f64 / self.changed as f64
+    let mut arena_counts = Counts::default();
+    (100..103).for_each(|seed| training::count(&recordings::arena(seed, 80, 120, 900), &mut arena_counts));
+    row(
+        "the demo game, 80 bots and 120 drones",
+        &recordings::arena(1, 80, 120, 900),
+        &generic,
+        Some(&arena_counts.train()),
+    );
+    let mut body_counts = Counts::default();
+    (100..103).for_each(|seed| training::count(&recordings::rigid_bodies(seed, 250, 900), &mut body_counts));
+    let bodies = recordings::rigid_bodies(1, 250, 900);
+    let body_tables = body_counts.train();
+    row("250 rigid bodies, 1 cm, rotation 0.0007", &bodies, &generic, Some(&body_tables));
+    if let Some(recording) = pedestrians() {
+        row("recorded pedestrians, x y, 25 Hz", &recording, &generic, None);
     }
+    if let Some(recording) = vehicles() {
+        row("recorded vehicles, x y z yaw, 20-30 Hz", &recording, &generic, None);
+    }
+    let seconds = bodies.ticks.len() as f64 / 30.0;
+    let goodput = training::cost(&bodies, &body_tables).bits as f64 / 8.0 / seconds / 1000.0;
+    println!("\nrigid bodies, goodput per client that sees all: {goodput:.1} kB/s");
+    times(&recordings::scene(1, 1000, 300), &scene_tables);
 }
 
-fn window_of(recording: &Recording, tick: usize, entity: usize) -> Vec<i32> {
-    (1..=HISTORY).flat_map(|age| recording.ticks[tick - age][entity].clone()).collect()
+fn row(name: &str, recording: &Recording, generic: &Tables, own: Option<&Tables>) {
+    let packed = bit_packed(recording);
+    check(recording, generic);
+    let total: usize = recording.ticks.iter().map(Vec::len).sum();
+    let cost = training::cost(recording, generic);
+    let own = own.map_or_else(String::new, |tables| {
+        check(recording, tables);
+        format!("{:>10.2}", training::cost(recording, tables).bits_per_changed())
+    });
+    let changing = 100.0 * cost.changed as f64 / total as f64;
+    println!("{name:<44} {changing:>8.1}% {packed:>10.2} {:>10.2} {own}", cost.bits_per_changed());
 }
 
-/// Ours: every entity that moves or comes to rest pays for its string; the resting pay an eighth of a bit.
-fn ours(recording: &Recording) -> (Totals, f64, f64) {
-    let plan = &recording.plan;
+/// One entity-tick with the window before it.
+struct Coded {
+    window: Vec<i32>,
+    state: Vec<i32>,
+    due: bool,
+}
+
+/// Every entity-tick of a recording of one kind, tick by tick.
+fn steps(recording: &Recording) -> Vec<Vec<Coded>> {
+    let mut windows: BTreeMap<NetId, Vec<i32>> = BTreeMap::new();
+    let of_tick = |tick: &Vec<Recorded>| {
+        let step = |entity: &Recorded| {
+            let Some(window) = windows.get_mut(&entity.id) else {
+                windows.insert(entity.id, entity.state.repeat(HISTORY));
+                return None;
+            };
+            let stride = entity.state.len();
+            let step = Coded {
+                due: window.chunks_exact(stride).any(|old| old != entity.state),
+                window: window.clone(),
+                state: entity.state.clone(),
+            };
+            update::shift(window, stride, Step::Moved, &entity.state);
+            Some(step)
+        };
+        tick.iter().filter_map(step).collect()
+    };
+    recording.ticks.iter().map(of_tick).collect()
+}
+
+/// Decodes every update and compares. Recordings with several kinds are checked by the tests instead.
+fn check(recording: &Recording, tables: &Tables) {
+    if recording.schema.kinds.len() > 1 {
+        return;
+    }
+    let plan = Plan::new(&recording.schema);
     let (kind, stride) = (&plan.kinds[0], plan.stride);
-    let (mut totals, mut encode_nanos, mut decode_nanos, mut coded) = (Totals::default(), 0, 0, 0_u64);
     let mut writer = BitWriter::default();
-    for tick in HISTORY..recording.ticks.len() {
-        let windows: Vec<_> =
-            (0..ENTITIES as usize).map(|entity| window_of(recording, tick, entity)).collect();
-        let due: Vec<_> = (0..ENTITIES as usize)
-            .filter(|entity| {
-                let state = &recording.ticks[tick][*entity];
-                !windows[*entity].chunks_exact(stride).all(|old| old == state)
-            })
-            .collect();
-        let resting = ENTITIES as usize - due.len();
-        let started = clock();
-        writer.clear();
-        for entity in &due {
-            let window = Window::new(&windows[*entity], stride);
-            let state = &recording.ticks[tick][*entity];
-            update::write(kind, View::Public, Step::Moved, window, state, &mut writer);
-        }
-        encode_nanos += started.elapsed().as_nanos();
-        totals.bits += writer.len_bits() as u64 + resting as u64 / 8;
+    for step in steps(recording).into_iter().flatten().filter(|step| step.due) {
+        let window = Window::new(&step.window, stride);
+        let mut coder = Coder { tables, out: &mut writer };
+        update::write(kind, View::Public, Step::Moved, window, &step.state, &mut coder);
         let bytes = writer.take_bytes();
-        let started = clock();
-        let mut reader = BitReader::new(&bytes);
+        let mut bits = BitReader::new(&bytes);
         let mut state = vec![0; stride];
-        for entity in &due {
-            let window = Window::new(&windows[*entity], stride);
-            update::read(kind, View::Public, window, &mut state, &mut reader).expect("own bits");
-            assert_eq!(state, recording.ticks[tick][*entity], "decoded another state");
-        }
-        decode_nanos += started.elapsed().as_nanos();
-        reader.finish().expect("nothing left over");
-        coded += due.len() as u64;
-        totals.changed += changed(recording, tick);
+        let read =
+            update::read(kind, View::Public, window, &mut state, &mut Decoder { tables, bits: &mut bits });
+        assert_eq!((read, &state), (Ok(Step::Moved), &step.state), "decoded another state");
+        bits.finish().expect("nothing left over");
     }
-    (totals, encode_nanos as f64 / coded as f64, decode_nanos as f64 / coded as f64)
 }
 
-fn changed(recording: &Recording, tick: usize) -> u64 {
-    let pairs = recording.ticks[tick].iter().zip(&recording.ticks[tick - 1]);
-    pairs.filter(|(now, before)| now != before).count() as u64
-}
-
-/// The yardstick that says whether the scene is the right one: changed fields only, as differences in fixed
-/// classes of 4, 8 and 12 bits, no prediction.
-fn bit_packed_delta(recording: &Recording) -> Totals {
-    let kind: &KindPlan = &recording.plan.kinds[0];
-    let mut totals = Totals::default();
-    let mut writer = BitWriter::default();
-    for tick in HISTORY..recording.ticks.len() {
+/// The yardstick that says whether the scene is the right one: changed fields only, as differences in classes of 4,
+/// 6, 8 and 24 bits, no prediction.
+fn bit_packed(recording: &Recording) -> f64 {
+    let plan = Plan::new(&recording.schema);
+    let mut before: BTreeMap<NetId, &Vec<i32>> = BTreeMap::new();
+    let (mut writer, mut bits, mut changed) = (BitWriter::default(), 0, 0_u64);
+    for tick in &recording.ticks {
         writer.clear();
-        for (now, before) in recording.ticks[tick].iter().zip(&recording.ticks[tick - 1]) {
-            writer.bit(now != before);
-            if now == before {
+        for entity in tick {
+            let Some(old) = before.insert(entity.id, &entity.state) else { continue };
+            writer.bit(*old != entity.state);
+            if *old == entity.state {
                 continue;
             }
-            totals.changed += 1;
-            for field in &kind.fields {
-                let differs = field.of(now) != field.of(before);
+            changed += 1;
+            for field in &plan.kind(entity.kind).fields {
+                let differs = field.of(&entity.state) != field.of(old);
                 writer.bit(differs);
                 if differs {
                     for column in field.first..field.first + field.columns {
-                        write_difference(now[column] - before[column], &mut writer);
+                        write_difference(entity.state[column].wrapping_sub(old[column]), &mut writer);
                     }
                 }
             }
         }
-        totals.bits += writer.len_bits() as u64;
+        bits += writer.len_bits();
     }
-    totals
+    bits as f64 / changed as f64
 }
 
 fn write_difference(difference: i32, writer: &mut BitWriter) {
@@ -148,47 +168,99 @@ fn write_difference(difference: i32, writer: &mut BitWriter) {
     }
 }
 
-fn full_records(recording: &Recording) -> f64 {
-    let plan = &recording.plan;
-    let mut writer = BitWriter::default();
-    let (mut bits, mut count) = (0, 0);
-    for tick in (HISTORY..recording.ticks.len()).step_by(50) {
-        for entity in 0..ENTITIES as usize {
-            writer.clear();
-            let window = window_of(recording, tick, entity);
-            let window = Window::new(&window, plan.stride);
-            record::write(&plan.kinds[0], View::Public, plan.stride, window, &mut writer);
-            bits += writer.len_bits();
-            count += 1;
+fn times(recording: &Recording, tables: &Tables) {
+    let plan = Plan::new(&recording.schema);
+    let (kind, stride) = (&plan.kinds[0], plan.stride);
+    let all: Vec<_> = steps(recording).into_iter().flatten().filter(|step| step.due).collect();
+    let (mut writer, mut encode, mut decode) = (BitWriter::default(), Vec::new(), Vec::new());
+    for _ in 0..5 {
+        let started = clock();
+        for step in &all {
+            let window = Window::new(&step.window, stride);
+            update::write(
+                kind,
+                View::Public,
+                Step::Moved,
+                window,
+                &step.state,
+                &mut Coder { tables, out: &mut writer },
+            );
         }
+        encode.push(started.elapsed().as_nanos() as f64 / all.len() as f64);
+        let bytes = writer.take_bytes();
+        let (mut bits, mut state) = (BitReader::new(&bytes), vec![0; stride]);
+        let started = clock();
+        for step in &all {
+            let mut decoder = Decoder { tables, bits: &mut bits };
+            let window = Window::new(&step.window, stride);
+            update::read(kind, View::Public, window, &mut state, &mut decoder).expect("own bits");
+            assert_eq!(state[0], step.state[0]);
+        }
+        decode.push(started.elapsed().as_nanos() as f64 / all.len() as f64);
     }
-    bits as f64 / f64::from(count) / 8.0
+    let (mut records, mut count) = (0, 0);
+    for step in all.iter().step_by(97) {
+        let window = Window::new(&step.window, stride);
+        record::write(kind, View::Public, stride, window, &mut Coder { tables, out: &mut writer });
+        records += writer.len_bits();
+        count += 1;
+        writer.clear();
+    }
+    let median = |mut runs: Vec<f64>| {
+        runs.sort_by(f64::total_cmp);
+        runs[runs.len() / 2]
+    };
+    println!("\narena scene, medians of 5 runs over {} updates", all.len());
+    println!("encode, ns per coded update: {:.0}", median(encode));
+    println!("decode, ns per coded update: {:.0}", median(decode));
+    println!("full record of an entity in motion, bytes: {:.2}", records as f64 / 8.0 / f64::from(count));
+    println!("bincode of the state, bytes: {}", codec::encode(&recording.ticks[0][0].state).len());
+}
+
+fn position(name: &str, dims: u8) -> FieldSchema {
+    let class = FieldClass::Position { dims, quantum: 0.01, min: -(1 << 20), max: 1 << 20 };
+    FieldSchema { name: name.to_owned(), class, audience: Audience::All }
+}
+
+/// Columns `id frame x y z`, in centimetres, 25 Hz.
+fn pedestrians() -> Option<Recording> {
+    let text = std::fs::read_to_string(Path::new(RECORDED).join("ped_bidirectional_25hz.txt")).ok()?;
+    let schema = recordings::schema_of(KindSchema {
+        name: "Pedestrian".to_owned(),
+        fields: vec![position("place", 2)],
+    });
+    let mut ticks: BTreeMap<u32, Vec<Recorded>> = BTreeMap::new();
+    for line in text.lines().filter(|line| !line.starts_with('#')) {
+        let numbers: Vec<f64> = line.split_whitespace().filter_map(|word| word.parse().ok()).collect();
+        let [id, frame, x, y, ..] = numbers[..] else { continue };
+        let state = vec![x.round() as i32, y.round() as i32];
+        let entity = Recorded { id: NetId(id as u32), kind: KindId(0), cut: false, state };
+        ticks.entry(frame as u32).or_default().push(entity);
+    }
+    Some(Recording { schema, ticks: ticks.into_values().collect() })
+}
+
+/// Columns `frame,slot,x,y,z,yaw1024,vx,vy`, in centimetres.
+fn vehicles() -> Option<Recording> {
+    let text = std::fs::read_to_string(Path::new(RECORDED).join("rl_match_a_30hz.csv")).ok()?;
+    let yaw = FieldSchema {
+        name: "yaw".to_owned(),
+        class: FieldClass::Angle { bits: 10 },
+        audience: Audience::All,
+    };
+    let kind = KindSchema { name: "Vehicle".to_owned(), fields: vec![position("place", 3), yaw] };
+    let mut ticks: BTreeMap<u32, Vec<Recorded>> = BTreeMap::new();
+    for line in text.lines() {
+        let numbers: Vec<i32> = line.split(',').filter_map(|word| word.parse().ok()).collect();
+        let [frame, slot, x, y, z, yaw, ..] = numbers[..] else { continue };
+        let state = vec![x, y, z, yaw & 1023];
+        let entity = Recorded { id: NetId(slot as u32), kind: KindId(0), cut: false, state };
+        ticks.entry(frame as u32).or_default().push(entity);
+    }
+    Some(Recording { schema: recordings::schema_of(kind), ticks: ticks.into_values().collect() })
 }
 
 #[allow(clippy::disallowed_methods, reason = "a bench measures time")]
 fn clock() -> Instant {
     Instant::now()
-}
-
-fn main() {
-    println!("{ENTITIES} entities, 1 km², 1 cm, {TICKS} ticks at 30 Hz; every update decoded and compared\n");
-    println!("{:<44} {:>10} {:>10} {:>10}", "", "seed 1", "seed 2", "seed 3");
-    let recordings: Vec<_> = [1, 2, 3].map(record_scene).into_iter().collect();
-    let row = |name: &str, value: &dyn Fn(&Recording) -> f64| {
-        let values: Vec<_> =
-            recordings.iter().map(|recording| format!("{:>10.2}", value(recording))).collect();
-        println!("{name:<44} {}", values.join(" "));
-    };
-    row("entity-ticks that change, %", &|recording| {
-        let total: u64 = (HISTORY..recording.ticks.len()).map(|tick| changed(recording, tick)).sum();
-        100.0 * total as f64 / f64::from(ENTITIES) / (recording.ticks.len() - HISTORY) as f64
-    });
-    row("bincode, full state, bits per entity", &|recording| {
-        recording.bincode_bytes as f64 * 8.0 / f64::from(ENTITIES)
-    });
-    row("bit-packed delta, bits per changed update", &|recording| bit_packed_delta(recording).per_changed());
-    row("ours, bits per changed update", &|recording| ours(recording).0.per_changed());
-    row("ours, full record, bytes", &full_records);
-    row("encode, ns per coded update", &|recording| ours(recording).1);
-    row("decode and compare, ns per coded update", &|recording| ours(recording).2);
 }

@@ -108,6 +108,7 @@ fn hello() -> Hello {
         room: String::new(),
         token: None,
         resume: None,
+        tables: Arena::tables().version(),
     }
 }
 

@@ -49,6 +49,7 @@ fn hello() -> Hello {
         room: String::new(),
         token: None,
         resume: None,
+        tables: 0,
     }
 }
 

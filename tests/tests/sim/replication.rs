@@ -1,12 +1,16 @@
 //! Whatever happens, in whatever order: every client holds exactly what the server handed it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use tickwire_server::host::Event;
+use tickwire_server::host::{Event, Room, RoomConfig};
 use tickwire_shared::ClientId;
 use tickwire_shared::wire::message::ClientMessage;
+use tickwire_shared::wire::tables::Counts;
+use tickwire_shared::wire::training;
 use tickwire_tests::chaos::{Chaos, ChaosGame};
 use tickwire_tests::link::Profile;
+use tickwire_tests::recordings;
 use tickwire_tests::seeds::{Dice, for_seeds, seed_count};
 use tickwire_tests::sim::Sim;
 
@@ -132,6 +136,30 @@ fn come_to_rest(sim: &mut Sim<ChaosGame>) {
         let behind = last.since(replica.tick());
         assert!(behind <= 20, "{id:?} is {behind} ticks behind on a free link");
     }
+}
+
+#[test]
+fn a_client_without_the_rooms_tables_is_sent_them() {
+    let mut counts = Counts::default();
+    training::count(&recordings::scene(100, 50, 100), &mut counts);
+    let tables = Arc::new(counts.train());
+    let mut received = Vec::new();
+    for other in [false, true] {
+        let config = RoomConfig { name: "test".to_owned(), tick_hz: 30, capacity: 9, seed: 3 };
+        let mut room = Room::new(ChaosGame::new(3, 40, 0.0), config).expect("a schema");
+        if other {
+            room.use_tables(Arc::clone(&tables));
+        }
+        let mut sim = Sim::with_room(room, 30, 3);
+        let id = sim.join("one", Profile::default());
+        sim.run(200);
+        let session = &sim.client(id).session;
+        assert_eq!(session.welcome().map(|welcome| welcome.tables.is_some()), Some(other));
+        received.push(session.stats().received_bytes);
+        assert!(sim.oracle.compared > 1000);
+        sim.assert_in_step();
+    }
+    assert_ne!(received[0], received[1], "the other tables were not used");
 }
 
 #[test]

@@ -26,6 +26,7 @@ fn hello<P: Protocol>() -> Hello {
         room: String::new(),
         token: None,
         resume: None,
+        tables: P::tables().version(),
     }
 }
 

@@ -25,6 +25,7 @@ fn hello_of() -> Hello {
         room: String::new(),
         token: None,
         resume: None,
+        tables: Chaos::tables().version(),
     }
 }
 

@@ -22,6 +22,7 @@ fn greeting(change: impl FnOnce(&mut Hello)) -> Vec<u8> {
         room: String::new(),
         token: None,
         resume: None,
+        tables: 0,
     };
     change(&mut hello);
     codec::encode(&Message::Hello(hello))

@@ -40,6 +40,7 @@ fn client_messages() {
         room: String::new(),
         token: None,
         resume: None,
+        tables: 0,
     };
     let ack = Ack { applied: Tick(0), held_ms: 0 };
     let messages: [(&str, ClientMessage<u8, u8>); 5] = [
@@ -110,4 +111,17 @@ fn flags_stand_where_the_table_says() {
         "flag 128",
     ];
     assert_eq!(flags, expected);
+}
+
+#[test]
+fn models_and_contexts() {
+    use tickwire_shared::wire::symbols::{MASK_CUT, Model};
+    let rows = table("| model | contexts | symbols | context |");
+    assert_eq!(rows.len(), Model::ALL.len());
+    for (row, model) in rows.iter().zip(Model::ALL) {
+        assert_eq!(row[0], format!("{model:?}"));
+        assert_eq!(row[1], model.contexts().to_string());
+        assert_eq!(row[2], model.symbols().to_string());
+    }
+    assert!(DOCUMENT.contains(&format!("or {MASK_CUT} for a cut")));
 }

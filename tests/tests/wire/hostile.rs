@@ -93,7 +93,7 @@ fn random_bytes_never_panic() {
     for_seeds(seed_count(200, 20_000), |seed| {
         let mut dice = Dice::new(seed);
         let plan = Plan::new(&Chaos::schema());
-        let replica = Replica::<u16>::new(plan, Tick(5), None);
+        let replica = Replica::<u16>::new(plan, Chaos::tables(), Tick(5), None);
         for _ in 0..50 {
             let length = dice.below(200) as usize;
             let mut bytes: Vec<u8> = (0..length).map(|_| dice.word() as u8).collect();

@@ -7,7 +7,8 @@ use tickwire_shared::schema::{
 use tickwire_shared::wire::bits::{BitReader, BitWriter};
 use tickwire_shared::wire::quantize::{low_mask, rotation_half};
 use tickwire_shared::wire::record;
-use tickwire_shared::wire::residual::Window;
+use tickwire_shared::wire::residual::{Coder, Decoder, Window};
+use tickwire_shared::wire::tables::Tables;
 use tickwire_shared::wire::update::{self, Step};
 use tickwire_tests::seeds::{Dice, for_seeds, seed_count};
 
@@ -75,6 +76,7 @@ fn hide(plan: &Plan, view: View, state: &mut [i32]) {
 fn updates_and_records_come_back() {
     for_seeds(seed_count(400, 20_000), |seed| {
         let mut dice = Dice::new(seed);
+        let tables = Tables::generic();
         let schema = Schema {
             game: "random".to_owned(),
             revision: 1,
@@ -102,21 +104,30 @@ fn updates_and_records_come_back() {
         let window = Window::new(&old, stride);
         for step in [Step::Moved, Step::Cut] {
             let mut writer = BitWriter::default();
-            update::write(kind, view, step, window, &states[0], &mut writer);
+            update::write(
+                kind,
+                view,
+                step,
+                window,
+                &states[0],
+                &mut Coder { tables: &tables, out: &mut writer },
+            );
             let bytes = writer.take_bytes();
             let mut reader = BitReader::new(&bytes);
             let mut state = [0; COLUMNS_MAX];
-            let read = update::read(kind, view, window, &mut state, &mut reader);
+            let mut decoder = Decoder { tables: &tables, bits: &mut reader };
+            let read = update::read(kind, view, window, &mut state, &mut decoder);
             assert_eq!(read, Ok(step));
             assert_eq!(state[..stride], states[0]);
             assert_eq!(reader.finish(), Ok(()));
         }
         let mut writer = BitWriter::default();
-        record::write(kind, view, stride, window, &mut writer);
+        record::write(kind, view, stride, window, &mut Coder { tables: &tables, out: &mut writer });
         let bytes = writer.take_bytes();
         let mut reader = BitReader::new(&bytes);
         let mut back = vec![7; stride * HISTORY];
-        assert_eq!(record::read(kind, view, stride, &mut back, &mut reader), Ok(()));
+        let mut decoder = Decoder { tables: &tables, bits: &mut reader };
+        assert_eq!(record::read(kind, view, stride, &mut back, &mut decoder), Ok(()));
         assert_eq!(back, old);
         assert_eq!(reader.finish(), Ok(()));
     });
