@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 use tickwire_shared::limits::ROOM_BYTES_MAX;
+use tickwire_shared::schema::Schema;
 use tickwire_shared::wire::message::{Hello, ResumeToken};
 use tickwire_shared::{ClientId, Close, CloseCode, Protocol, Tick};
 use tokio::sync::mpsc;
@@ -19,6 +20,7 @@ use super::tick_loop::Join;
 use super::timing::{STAGES, Timing};
 use super::totals::Totals;
 use crate::host::{Counters, Status};
+use crate::session::admission;
 
 /// The room that is always there.
 pub(super) const DEFAULT_ROOM: &str = "main";
@@ -33,6 +35,8 @@ pub(super) struct Rooms<P: Protocol> {
     settings: Settings,
     clock: Clock,
     next_client: AtomicU32,
+    schema: Schema,
+    schema_hash: u128,
     /// Set once, when the server goes away.
     closing: OnceLock<Close>,
     start: Box<StartRoom<P>>,
@@ -105,6 +109,8 @@ impl<P: Protocol> Rooms<P> {
             settings,
             clock,
             next_client: AtomicU32::new(1),
+            schema_hash: P::schema().hash(),
+            schema: P::schema(),
             closing: OnceLock::new(),
             start,
             own: own.clone(),
@@ -139,6 +145,8 @@ impl<P: Protocol> Rooms<P> {
             return Err(close.clone());
         }
         if !directory.rooms.contains_key(&name) {
+            // The room will look at the Hello itself, but none begins for one that it would refuse.
+            admission::admit(&hello, &self.schema, self.schema_hash)?;
             // The default room's place is kept for it, should it have ended.
             let others = directory.rooms.keys().filter(|other| *other != DEFAULT_ROOM).count();
             if name != DEFAULT_ROOM && others + 1 >= self.settings.rooms_max {

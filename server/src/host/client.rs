@@ -27,7 +27,8 @@ pub(super) struct Client<P: Protocol> {
     pub(super) newest: Option<Tick>,
     /// Tick of the last checksum.
     pub(super) checksum_at: u64,
-    pub(super) paused: bool,
+    /// Since when nothing is packed for it, because its window is closed or its socket full.
+    pub(super) paused_since: Option<Micros>,
 }
 
 impl<P: Protocol> Client<P> {
@@ -43,7 +44,7 @@ impl<P: Protocol> Client<P> {
             sent_at: now,
             newest: None,
             checksum_at: tick,
-            paused: false,
+            paused_since: None,
         }
     }
 

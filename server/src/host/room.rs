@@ -21,7 +21,7 @@ use crate::snapshot::{Capture, FrameParts, Packed, Packer, QueuedEvent, Seen};
 
 /// A client that says nothing for this long is gone.
 const SILENCE_MICROS_MAX: u64 = 10_000_000;
-/// A client whose window stays closed for this long reads too slowly.
+/// A client that stays paused for this long reads too slowly.
 const TOO_SLOW_MICROS: u64 = 30_000_000;
 /// Without anything due, a frame this often shows that the session lives.
 const HEARTBEAT_MICROS: u64 = 500_000;
@@ -327,8 +327,9 @@ impl<G: Game> Room<G> {
         now: Micros,
     ) {
         let Some(client) = self.clients.get_mut(&seen.client) else { return };
-        client.paused = !client.window.is_open(self.config.tick_hz, now) || !client.writable;
-        if client.paused {
+        let packs = client.writable && client.window.is_open(self.config.tick_hz);
+        client.paused_since = if packs { None } else { client.paused_since.or(Some(now)) };
+        if !packs {
             self.counters.paused_client_ticks += 1;
             return;
         }
@@ -376,7 +377,7 @@ impl<G: Game> Room<G> {
                 if now.since(client.heard_at) > SILENCE_MICROS_MAX {
                     let detail = "no acknowledgement or input for 10 s";
                     Some((*id, Close::because(CloseCode::Deadline, detail)))
-                } else if client.window.closed_micros(now) > TOO_SLOW_MICROS {
+                } else if client.paused_since.is_some_and(|since| now.since(since) > TOO_SLOW_MICROS) {
                     Some((*id, CloseCode::TooSlow.into()))
                 } else {
                     None
@@ -447,7 +448,7 @@ impl<G: Game> Room<G> {
     pub fn status(&self) -> Status {
         Status {
             clients: self.clients.len(),
-            paused_clients: self.clients.values().filter(|client| client.paused).count(),
+            paused_clients: self.clients.values().filter(|client| client.paused_since.is_some()).count(),
             entities: self.world.len(),
             tick: Tick(self.tick as u32),
             ended: self.ended,

@@ -29,7 +29,6 @@ pub struct AckWindow {
     in_flight: VecDeque<(Tick, Micros)>,
     /// The least round trip lately, and when it was measured.
     rtt_min: Option<(u64, Micros)>,
-    closed_since: Option<Micros>,
     /// How many frames the window is smaller than round trip and acknowledging would ask for.
     cut_frames: usize,
     /// When the window was last made smaller or larger.
@@ -54,7 +53,6 @@ impl Default for AckWindow {
         Self {
             in_flight: VecDeque::with_capacity(WINDOW_FRAMES_MAX),
             rtt_min: None,
-            closed_since: None,
             cut_frames: 0,
             steered_at: Micros(0),
             quickest: None,
@@ -63,11 +61,10 @@ impl Default for AckWindow {
 }
 
 impl AckWindow {
-    /// Whether another frame may be packed, at `frames_per_s`. Remembers since when not.
-    pub fn is_open(&mut self, frames_per_s: u16, now: Micros) -> bool {
-        let open = self.in_flight.len() < self.size(frames_per_s);
-        self.closed_since = if open { None } else { self.closed_since.or(Some(now)) };
-        open
+    /// Whether another frame may be packed, at `frames_per_s`.
+    #[must_use]
+    pub fn is_open(&self, frames_per_s: u16) -> bool {
+        self.in_flight.len() < self.size(frames_per_s)
     }
 
     /// How many frames may be in flight: as many as a round trip takes, and those that the client collects
@@ -85,12 +82,6 @@ impl AckWindow {
         round_trip
             .saturating_add(usize::from(ACK_EVERY_FRAMES) + 1)
             .clamp(WINDOW_FRAMES_MIN, WINDOW_FRAMES_MAX)
-    }
-
-    /// For how long the window has been closed.
-    #[must_use]
-    pub fn closed_micros(&self, now: Micros) -> u64 {
-        self.closed_since.map_or(0, |since| now.since(since))
     }
 
     /// A frame was handed out.
@@ -160,16 +151,14 @@ mod tests {
     fn closes_and_opens() {
         let mut window = AckWindow::default();
         for tick in 0..WINDOW_FRAMES_MIN as u32 {
-            assert!(window.is_open(30, Micros(0)));
+            assert!(window.is_open(30));
             window.sent(Tick(tick), Micros(u64::from(tick) * 33 * MS));
         }
-        assert!(!window.is_open(30, Micros(200 * MS)));
-        assert_eq!(window.closed_micros(Micros(300 * MS)), 100 * MS);
+        assert!(!window.is_open(30));
         let ack = Ack { applied: Tick(3), held_ms: 20 };
         assert_eq!(window.acknowledged(&ack, Some(Tick(5)), 30, Micros(219 * MS)), AckOutcome::Fresh);
         assert_eq!(window.rtt_micros(), Some(100 * MS));
-        assert!(window.is_open(30, Micros(220 * MS)));
-        assert_eq!(window.closed_micros(Micros(500 * MS)), 0);
+        assert!(window.is_open(30));
         // 100 ms and as much jitter at 30 frames/s are 6 frames in flight.
         assert_eq!(window.size(30), 6 + usize::from(ACK_EVERY_FRAMES) + 1);
     }

@@ -115,6 +115,8 @@ struct Live<P: Protocol> {
     sent_times: VecDeque<(u16, Micros)>,
 }
 
+/// When the clock goes back by more than this, the ticks of inputs go back with it.
+const CORRECTION_TICKS_MAX: i32 = 8;
 /// Inputs whose sending time is remembered.
 const SENT_TIMES_MAX: usize = 64;
 
@@ -346,7 +348,11 @@ impl<P: Protocol> Live<P> {
         now: Micros,
     ) -> Option<Vec<u8>> {
         let tick = self.clock.input_tick(now);
-        let fresh_tick = self.sent_tick.is_none_or(|sent| tick.since(sent) > 0);
+        let fresh_tick = self.sent_tick.is_none_or(|sent| {
+            let ahead = tick.since(sent);
+            // Far behind: the server had stopped, and what was sent was for ticks that are still to come.
+            ahead > 0 || ahead < -CORRECTION_TICKS_MAX
+        });
         let changed = *input != self.sent && fresh_tick;
         let acknowledge = self.frames_unacknowledged >= self.welcome.ack_every;
         let refresh = self.sent_at.is_none_or(|at| now.since(at) >= INPUT_REFRESH_MICROS);
@@ -367,7 +373,7 @@ impl<P: Protocol> Live<P> {
         }
         push_bounded(&mut self.sent_times, (self.seq, now));
         self.sent = if fresh_tick { input.clone() } else { self.sent.clone() };
-        // Ticks of inputs never run backwards, whatever the clock does.
+        // Ticks of inputs do not run backwards when the clock is corrected a little.
         let tick = if fresh_tick { tick } else { self.sent_tick.unwrap_or(tick) };
         self.sent_tick = Some(tick);
         self.sent_at = Some(now);

@@ -105,6 +105,20 @@ fn whoever_never_acknowledges_is_closed_in_the_end() {
 }
 
 #[test]
+fn whoever_keeps_its_socket_full_is_closed_in_the_end() {
+    // It goes on sending and acknowledging, and takes just enough that no write stalls for good.
+    let mut sim = Sim::new(ChaosGame::new(8, 20, 0.0), 30, 8);
+    let id = sim.join("trickle", Profile::default());
+    sim.run(60);
+    let now = sim.now;
+    sim.room.handle(tickwire_server::host::Event::Writable { client: id, writable: false }, now);
+    sim.run(29 * 30);
+    assert!(sim.client(id).closed.is_none(), "closed before the deadline");
+    sim.run(2 * 30);
+    assert_eq!(sim.client(id).closed.as_ref().map(|close| close.code), Some(CloseCode::TooSlow));
+}
+
+#[test]
 fn false_acknowledgements_are_counted_and_change_nothing() {
     use tickwire_server::host::Event;
     use tickwire_shared::Tick;
@@ -121,4 +135,29 @@ fn false_acknowledgements_are_counted_and_change_nothing() {
     }
     assert_eq!(sim.room.counters().false_acks, 200);
     assert!(sim.room.counters().paused_client_ticks > 180, "a lie opened the window");
+}
+
+#[test]
+fn scratch_clock_after_a_stall() {
+    for stall_s in [0_u64, 1, 2, 4] {
+        let mut sim = Sim::new(ChaosGame::new(8, 20, 0.0), 30, 8);
+        let id = sim.join("a", Profile { delay_micros: 20_000, ..Profile::default() });
+        sim.run(300);
+        sim.now = sim.now.plus(stall_s * 1_000_000);
+        sim.client(id).happenings.clear();
+        let mut worst = vec![];
+        let c0 = sim.room.counters().inputs;
+        for second in 0..10 {
+            for tick in 0..30_u32 {
+                let now = sim.now;
+                if tick % 5 == 0 {
+                    sim.client(id).session.set_input((second * 30 + tick) as u8 | 1, now);
+                }
+                sim.step();
+            }
+            let w = sim.client(id).happenings.drain(..).filter_map(|h| match h { tickwire_shared::client::Happening::InputSeen(m) => Some(m / 1000), _ => None }).max();
+            worst.push(w);
+        }
+        eprintln!("stall {stall_s}: worst input latency ms per second {worst:?} {:?} -> {:?}", c0, sim.room.counters().inputs);
+    }
 }

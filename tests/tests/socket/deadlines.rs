@@ -35,6 +35,13 @@ async fn no_hello_and_half_a_frame() {
     let ending = half.ending().await;
     assert_eq!(ending.sole(), (4005, "deadline passed: half a frame"));
     assert!(begun.elapsed() < Duration::from_secs(3));
+
+    // The half came together with a whole one: no byte of it alone ever arrives.
+    let mut half = Raw::open(address, BINARY).await;
+    let begun = Instant::now();
+    half.send(&[&message[..], &message[..5]].concat()).await;
+    assert_eq!(half.ending().await.sole(), (4005, "deadline passed: half a frame"));
+    assert!(begun.elapsed() < Duration::from_secs(3));
     witness.assert_undisturbed().await;
 }
 

@@ -134,6 +134,18 @@ async fn full_rooms_and_too_many_rooms() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_room_begins_for_who_is_not_let_in() {
+    let server = start(config()).await;
+    for number in 0..20 {
+        let mut raw = Raw::open(server.public_addr(), BINARY).await;
+        let stranger = greeting(|hello| (hello.schema, hello.room) = (7, format!("room-{number}")));
+        raw.send(&frame(DATA, &stranger)).await;
+        assert_eq!(raw.ending().await.sole().0, 4001);
+    }
+    assert_eq!(crate::server::metric(&server, "tickwire_rooms"), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_empty_room_is_disposed_of() {
     let mut config = config();
     (config.rooms_max, config.room_empty_after) = (2, std::time::Duration::from_millis(100));

@@ -34,13 +34,18 @@ pub(crate) fn hello(name: &str, room: &str) -> Vec<u8> {
 impl Player {
     /// Connects and waits for Welcome and the first frame.
     pub(crate) async fn join(address: SocketAddr, name: &str, room: &str) -> Self {
-        let raw = Raw::open(address, BINARY).await;
-        let session = ArenaSession::new(identity(name, room)).expect("a session");
-        let mut player = Self { raw, session, begun: Instant::now() };
-        player.transmit().await;
+        let mut player = Self::over(Raw::open(address, BINARY).await, name, room).await;
         while player.session.stats().frames == 0 {
             player.turn().await;
         }
+        player
+    }
+
+    /// Over an upgraded connection; says Hello and reads nothing yet.
+    pub(crate) async fn over(raw: Raw, name: &str, room: &str) -> Self {
+        let session = ArenaSession::new(identity(name, room)).expect("a session");
+        let mut player = Self { raw, session, begun: Instant::now() };
+        player.transmit().await;
         player
     }
 

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 
 pub(crate) const PATIENCE: Duration = Duration::from_secs(12);
@@ -50,14 +50,29 @@ impl Ending {
 
 impl Raw {
     pub(crate) async fn connect(address: SocketAddr) -> Self {
-        let stream = TcpStream::connect(address).await.expect("connect");
+        Self::over(TcpStream::connect(address).await.expect("connect"))
+    }
+
+    fn over(stream: TcpStream) -> Self {
         stream.set_nodelay(true).expect("nodelay");
         Self { stream, buffer: Vec::new() }
     }
 
     /// An upgraded connection.
     pub(crate) async fn open(address: SocketAddr, subprotocol: &str) -> Self {
-        let mut raw = Self::connect(address).await;
+        Self::connect(address).await.upgraded(address, subprotocol).await
+    }
+
+    /// An upgraded connection whose kernel takes as little as a kernel can, from the first byte on.
+    pub(crate) async fn open_narrow(address: SocketAddr, subprotocol: &str) -> Self {
+        let socket = TcpSocket::new_v4().expect("a socket");
+        socket.set_recv_buffer_size(2048).expect("a small buffer");
+        let stream = socket.connect(address).await.expect("connect");
+        Self::over(stream).upgraded(address, subprotocol).await
+    }
+
+    async fn upgraded(self, address: SocketAddr, subprotocol: &str) -> Self {
+        let mut raw = self;
         raw.send(upgrade_request(address, &[("Sec-WebSocket-Protocol", subprotocol)]).as_bytes()).await;
         let head = raw.head().await;
         assert!(head.starts_with("HTTP/1.1 101 "), "{head}");

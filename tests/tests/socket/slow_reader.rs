@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use socket2::SockRef;
+use tickwire_server::arena::{ArenaConfig, ArenaDialect, ArenaGame};
+use tickwire_server::driver;
 
 use crate::player::{Player, Witness};
-use crate::raw::{JSON, Raw, TEXT, frame};
+use crate::raw::{BINARY, JSON, Raw, TEXT, frame};
 use crate::server::{config, metric, start, until};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -27,6 +29,39 @@ async fn who_does_not_acknowledge_is_paused_and_comes_back() {
     let frames = slow.session.stats().frames;
     slow.until("more frames", |session| session.stats().frames > frames + 30).await;
     assert_eq!(slow.session.stats().mismatches, 0);
+    witness.assert_undisturbed().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_reads_nothing_at_all_is_sent_nothing_more() {
+    const SLOW: u64 = 20;
+    let mut config = config();
+    config.limits.send_buffer_bytes = 4096;
+    // So many that the first frame alone is more than both kernels take.
+    let crowd = ArenaConfig { bots: 0, drones: 800, ..ArenaConfig::default() };
+    let make_game = move |_: &str, seed| ArenaGame::new(ArenaConfig { seed, ..crowd });
+    let server = driver::start(make_game, ArenaDialect, config).await.expect("a server");
+    let address = server.public_addr();
+    let witness = Witness::join(address).await;
+    let mut slow = Vec::new();
+    for _ in 0..SLOW {
+        slow.push(Player::over(Raw::open_narrow(address, BINARY).await, "slow", "").await);
+    }
+    until("they are paused", || metric(&server, "tickwire_paused_clients") == SLOW).await;
+    let (sent, snapshots) = ("tickwire_sent_bytes_total", "tickwire_snapshots_total");
+    let before = (metric(&server, sent), metric(&server, snapshots));
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(metric(&server, "tickwire_paused_clients"), SLOW, "the kernels take more than was thought");
+    let (sent, snapshots) = (metric(&server, sent) - before.0, metric(&server, snapshots) - before.1);
+    assert!(snapshots <= 90 && sent <= 400_000, "{snapshots} packed, {sent} bytes: more than the witness's");
+    witness.assert_undisturbed().await;
+    // They read on: the frame that was cut in the middle, whole, and one that brings them up to date.
+    for player in &mut slow {
+        player.until("a resync", |session| session.stats().resyncs > 0).await;
+        let checksums = player.session.stats().checksums;
+        player.until("a checksum", |session| session.stats().checksums > checksums).await;
+        assert_eq!((player.session.stats().mismatches, player.session.stats().resyncs), (0, 1));
+    }
     witness.assert_undisturbed().await;
 }
 

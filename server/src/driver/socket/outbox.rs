@@ -95,7 +95,7 @@ impl Outbox {
     /// Sends the bytes of one whole frame.
     pub(in crate::driver) fn send(&self, frame: &[u8]) -> Sent {
         let mut queue = self.lock();
-        if queue.close.is_some() || queue.broken || self.closing() {
+        if queue.broken || self.closing() {
             return Sent::Refused;
         }
         let mut written = 0;
@@ -192,7 +192,8 @@ impl Outbox {
 
     fn control(&self, pong: Vec<u8>) {
         let mut queue = self.lock();
-        if queue.close.is_none() {
+        // Not by the queued close: it may be on its way already, and nothing may follow it.
+        if !self.closing() {
             queue.pong = Some(pong);
             drop(queue);
             self.work.notify_one();
@@ -257,5 +258,60 @@ impl Outbox {
 impl Queue {
     fn is_empty(&self) -> bool {
         self.sent == self.pending.len() && self.pong.is_none() && self.close.is_none()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::AsyncReadExt;
+    use tokio::net::{TcpListener, TcpStream};
+
+    async fn connected() -> (Outbox, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let (peer, accepted) = tokio::join!(TcpStream::connect(address), listener.accept());
+        let (stream, _) = accepted.expect("a connection");
+        stream.writable().await.expect("writable");
+        SockRef::from(&stream).set_send_buffer_size(8192).expect("a small buffer");
+        (Outbox::new(stream.into_split().1), peer.expect("connected"))
+    }
+
+    #[tokio::test]
+    async fn nothing_follows_the_close() {
+        let (outbox, mut peer) = connected().await;
+        outbox.pong(b"before");
+        assert!(outbox.close(&Close::new(CloseCode::GoingAway)));
+        assert!(matches!(outbox.flush(), Flushed::CloseSent));
+        // The reader may be about to answer a ping while somebody else closes.
+        outbox.pong(b"after");
+        assert_eq!(outbox.send(&framing::ping()), Sent::Refused);
+        assert!(!outbox.close(&Close::new(CloseCode::TooSlow)));
+        assert!(matches!(outbox.flush(), Flushed::CloseSent));
+        outbox.shutdown();
+        let mut bytes = Vec::new();
+        peer.read_to_end(&mut bytes).await.expect("a clean end");
+        let expected = [framing::pong(b"before"), framing::close(&Close::new(CloseCode::GoingAway))].concat();
+        assert_eq!(bytes, expected);
+    }
+
+    #[tokio::test]
+    async fn what_the_kernel_does_not_take_waits_and_goes_out_in_order() {
+        let (outbox, mut peer) = connected().await;
+        let frames: Vec<_> = (0..40_u8).map(|number| vec![number; 50_000]).collect();
+        let sent: Vec<_> = frames.iter().map(|frame| outbox.send(frame)).collect();
+        assert_eq!((sent[0], sent[39]), (Sent::Whole, Sent::Queued));
+        assert!(outbox.congested());
+        outbox.pong(b"x");
+        assert!(outbox.close(&Close::new(CloseCode::Normal)));
+        let expected =
+            [frames.concat(), framing::pong(b"x"), framing::close(&Close::new(CloseCode::Normal))].concat();
+        let mut bytes = vec![0; expected.len()];
+        let (driven, read) =
+            tokio::join!(outbox.drive(Duration::from_secs(5)), peer.read_exact(&mut bytes));
+        assert_eq!(driven, Driven::CloseSent);
+        read.expect("all of it");
+        assert!(bytes == expected, "in order and whole");
+        assert!(!outbox.congested());
     }
 }

@@ -26,11 +26,13 @@ const HEAD_BYTES_MAX: usize = 16;
 pub(in crate::driver) struct Vitals {
     frame_at: AtomicU64,
     partial_since: AtomicU64,
+    /// Bytes read that belong to no whole frame yet.
+    partial_bytes: AtomicU64,
 }
 
 impl Vitals {
     pub(in crate::driver) fn new(now: Micros) -> Self {
-        Self { frame_at: AtomicU64::new(now.0), partial_since: AtomicU64::new(0) }
+        Self { frame_at: AtomicU64::new(now.0), ..Self::default() }
     }
 
     /// When the last whole frame was read.
@@ -46,15 +48,19 @@ impl Vitals {
         }
     }
 
-    fn bytes(&self, now: Micros) {
+    fn bytes(&self, count: usize, now: Micros) {
+        self.partial_bytes.fetch_add(count as u64, Ordering::Relaxed);
         if self.partial_since.load(Ordering::Relaxed) == 0 {
             self.partial_since.store(now.0, Ordering::Relaxed);
         }
     }
 
-    fn frame(&self, now: Micros) {
+    fn frame(&self, wire_bytes: usize, now: Micros) {
         self.frame_at.store(now.0, Ordering::Relaxed);
-        self.partial_since.store(0, Ordering::Relaxed);
+        // What was read beyond this frame is the begin of the next one.
+        let before = self.partial_bytes.fetch_sub(wire_bytes as u64, Ordering::Relaxed);
+        let since = if before > wire_bytes as u64 { now.0 } else { 0 };
+        self.partial_since.store(since, Ordering::Relaxed);
     }
 }
 
@@ -92,8 +98,9 @@ impl AsyncRead for ReadSide {
     ) -> Poll<std::io::Result<()>> {
         let before = buffer.filled().len();
         let polled = Pin::new(&mut self.stream).poll_read(context, buffer);
-        if buffer.filled().len() > before {
-            self.vitals.bytes(self.clock.now());
+        let count = buffer.filled().len() - before;
+        if count > 0 {
+            self.vitals.bytes(count, self.clock.now());
         }
         polled
     }
@@ -150,10 +157,10 @@ impl<'s> FrameReader<'s> {
     /// The next frame and its size on the wire. Not to be cancelled: half a header would be lost.
     pub(in crate::driver) async fn next(&mut self) -> Result<(Received<'_>, usize), Failure> {
         let read = self.socket.read_frame::<_, std::io::Error>(&mut |_| std::future::ready(Ok(()))).await;
-        self.vitals.frame(self.clock.now());
         let mut frame = read.map_err(|error| failure(error, &self.assembly))?;
         let mut head = [0; HEAD_BYTES_MAX];
         let wire_bytes = frame.fmt_head(&mut head) + frame.payload.len();
+        self.vitals.frame(wire_bytes, self.clock.now());
         if head[1] & 0x80 == 0 {
             return Err(Failure::Violation(violation("client frames must be masked")));
         }
