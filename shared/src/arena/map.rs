@@ -113,9 +113,10 @@ impl Map {
         centre.clamp(-limit, limit)
     }
 
-    /// How far a ray of unit `direction` goes before an obstacle stops it, at most `reach` metres.
+    /// How far a ray of unit `direction` goes before an obstacle or the arena's edge stops it, at most `reach` metres.
     #[must_use]
     pub fn ray(&self, origin: Vec2, direction: Vec2, reach: f32) -> f32 {
+        let reach = reach.min(self.to_the_edge(origin, direction));
         let steps = (reach / CELL_M) as usize + 2;
         let mut free = reach;
         let mut visited = usize::MAX;
@@ -135,6 +136,14 @@ impl Map {
             }
         }
         free
+    }
+
+    /// How far a ray goes before it leaves the arena.
+    fn to_the_edge(&self, origin: Vec2, direction: Vec2) -> f32 {
+        let along = |place: f32, step: f32| {
+            if step.abs() < 1e-6 { f32::MAX } else { ((self.half_m * step.signum() - place) / step).max(0.0) }
+        };
+        along(origin.x, direction.x).min(along(origin.y, direction.y))
     }
 
     /// The obstacles of a cell and its neighbours: a ray that cuts a corner misses none.

@@ -2,11 +2,8 @@
 
 use tickwire_server::arena::{ArenaConfig, ArenaGame};
 use tickwire_server::host::{Event, Room, RoomConfig};
-use tickwire_shared::arena::map::Map;
-use tickwire_shared::arena::motion::{self, Motion};
 use tickwire_shared::arena::{Arena, ArenaInput};
 use tickwire_shared::limits::PROTOCOL_VERSION;
-use tickwire_shared::wire::checksum::Checksum;
 use tickwire_shared::wire::message::{ClientMessage, Hello, ResumeToken};
 use tickwire_shared::{ClientId, Micros, Protocol};
 use tickwire_tests::seeds::Dice;
@@ -64,27 +61,8 @@ fn twice_the_same() {
 
 #[test]
 fn the_same_in_every_build() {
-    // Debug and release, native and wasm must all give these; a change of the rules changes them.
+    // Debug and release must both give this; a change of the rules changes it.
     assert_eq!(hashes(5, 400).last(), Some(&GOLDEN_WORLD));
-    assert_eq!(step_hash(), GOLDEN_STEP);
-}
-
-/// 10,000 steps of the pure motion.
-fn step_hash() -> u32 {
-    let map = Map::new(42, 200);
-    let mut dice = Dice::new(42);
-    let (mut motion, mut input, mut sum) = (Motion::default(), ArenaInput::default(), Checksum::default());
-    for step in 0..10_000 {
-        if step % 12 == 0 {
-            input.walk = [dice.below(255) as i32 - 127, dice.below(255) as i32 - 127].map(|axis| axis as i8);
-        }
-        motion = motion::step(motion, &input, &map, 1.0 / 30.0);
-        for value in [motion.position.x, motion.position.y, motion.velocity.x, motion.velocity.y] {
-            sum.word(value.to_bits());
-        }
-    }
-    sum.finish()
 }
 
 const GOLDEN_WORLD: u64 = 5_237_144_967_881_305_302;
-const GOLDEN_STEP: u32 = 48_219_956;

@@ -2,7 +2,7 @@
 
 use tickwire_server::arena::{ArenaConfig, ArenaGame};
 use tickwire_server::host::{Event, Output, Room, RoomConfig};
-use tickwire_shared::arena::{Arena, ArenaInput};
+use tickwire_shared::arena::{Arena, ArenaInput, Command};
 use tickwire_shared::client::{Identity, Session};
 use tickwire_shared::wire::codec;
 use tickwire_shared::wire::message::{Ack, ClientMessage, ResumeToken};
@@ -27,43 +27,106 @@ fn the_arena_schema() {
     assert_eq!(format!("{:032x}", Arena::schema().hash()), GOLDEN_SCHEMA);
 }
 
-#[test]
-fn a_session() {
-    // Hello, Welcome and the first frames of a small arena.
+/// A recorded session: every message, and every state that a client must hold after it.
+struct Recorded {
+    messages: Vec<String>,
+    states: Vec<String>,
+}
+
+/// Half a second of a small arena: joining, moving, a pause that ends in a resync, a reset.
+fn record_session() -> Recorded {
     let config = RoomConfig { name: "main".to_owned(), tick_hz: 30, capacity: 9, seed: 7 };
-    let arena = ArenaConfig { bots: 2, drones: 3, pickups: 1, seed: 7, ..ArenaConfig::default() };
+    let arena = ArenaConfig { bots: 3, drones: 6, pickups: 1, seed: 7, ..ArenaConfig::default() };
     let mut room = Room::new(ArenaGame::new(arena), config).expect("a schema");
     let identity = Identity { name: "ann".to_owned(), ..Identity::default() };
     let mut session = Session::<Arena>::new(identity).expect("a schema");
     let client = ClientId(1);
     let hello = session.poll_transmit(Micros(0)).expect("Hello comes first");
-    let ClientMessage::<ArenaInput, ()>::Hello(decoded) = codec::decode(&hello).expect("own message") else {
+    let ClientMessage::<ArenaInput, Command>::Hello(decoded) = codec::decode(&hello).expect("own message")
+    else {
         panic!("not a Hello")
     };
     room.handle(Event::Join { client, hello: decoded, resume: ResumeToken([9; 16]) }, Micros(0));
-    let mut messages = vec![hello];
-    for tick in 1..=12 {
-        room.tick(Micros(tick * 33_333));
+    let mut recorded = Recorded { messages: vec![hex(&hello)], states: Vec::new() };
+    for tick in 1..=120_u64 {
+        let now = Micros(tick * 33_333);
+        room.handle(Event::Writable { client, writable: !(40..47).contains(&tick) }, now);
+        if tick == 60 {
+            room.handle(Event::Message { client, message: ClientMessage::Resync { tick: Tick(59) } }, now);
+        }
+        let input = ArenaInput {
+            walk: [100, (tick * 3 % 200) as i8 / 2],
+            aim: tick as u16 * 500,
+            fire: tick % 30 == 0,
+        };
+        let message = ClientMessage::Input { seq: tick as u16, tick: room.status().tick, ack: None, input };
+        room.handle(Event::Message { client, message }, now);
+        room.tick(now);
         while let Some(output) = room.poll_output() {
             let Output::Send { bytes, .. } = output else { panic!("closed") };
-            session.handle_message(&bytes, Micros(tick * 33_333)).expect("own message");
-            messages.push(bytes);
+            session.handle_message(&bytes, now).expect("own message");
+            recorded.messages.push(hex(&bytes));
+            recorded.states.extend(states_of(&session));
         }
         let ack = Ack { applied: Tick(tick as u32), held_ms: 0 };
-        room.handle(Event::Message { client, message: ClientMessage::Ack(ack) }, Micros(tick * 33_333));
+        room.handle(Event::Message { client, message: ClientMessage::Ack(ack) }, now);
     }
-    let all: Vec<_> = messages.iter().map(|message| hex(message)).collect();
-    let golden = include_str!("golden_session.txt");
-    if std::env::var("TICKWIRE_BLESS").is_ok_and(|value| value == "1") {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/wire/golden_session.txt");
-        std::fs::write(path, all.join("\n") + "\n").expect("the source tree is writable");
-        return;
+    assert_eq!(session.stats().mismatches, 0);
+    assert!(session.stats().checksums > 0 && session.stats().resyncs == 2, "{:?}", session.stats());
+    recorded
+}
+
+/// One line per slot: message, tick, place in the roster, id, kind, columns; and one for the private state.
+fn states_of(session: &Session<Arena>) -> Vec<String> {
+    let Some(replica) = session.replica() else { return Vec::new() };
+    let columns = |state: &[i32]| state.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+    let tick = replica.tick().0;
+    let mut lines: Vec<_> = replica
+        .slots()
+        .iter()
+        .enumerate()
+        .map(|(place, slot)| {
+            format!(
+                "{tick} slot {place} id {} kind {} : {}",
+                slot.id.0,
+                slot.kind.0,
+                columns(replica.state(place))
+            )
+        })
+        .collect();
+    lines.push(format!("{tick} private : {}", columns(replica.private())));
+    lines
+}
+
+#[test]
+fn a_session() {
+    let recorded = record_session();
+    let schema = serde_json::to_string_pretty(&Arena::schema()).expect("a schema is JSON");
+    let files = [
+        ("arena_messages.txt", recorded.messages.join("\n") + "\n"),
+        ("arena_states.txt", recorded.states.join("\n") + "\n"),
+        ("arena_schema.json", schema + "\n"),
+    ];
+    for (name, text) in files {
+        let path = format!("{}/../shared/vectors/{name}", env!("CARGO_MANIFEST_DIR"));
+        if std::env::var("TICKWIRE_BLESS").is_ok_and(|value| value == "1") {
+            std::fs::write(path, text).expect("the source tree is writable");
+        } else {
+            let golden = std::fs::read_to_string(&path).expect("the vectors are there");
+            let first = text.lines().zip(golden.lines()).position(|(now, then)| now != then);
+            assert_eq!(
+                first, None,
+                "{name}: a line differs; raise PROTOCOL_VERSION, then bless with TICKWIRE_BLESS=1"
+            );
+            assert_eq!(text.len(), golden.len(), "{name} has another length");
+        }
     }
-    assert_eq!(
-        all,
-        golden.lines().collect::<Vec<_>>(),
-        "raise PROTOCOL_VERSION, then bless with TICKWIRE_BLESS=1"
-    );
+}
+
+#[test]
+fn the_vectors_and_the_step_as_wasm_sees_them() {
+    assert_eq!(tickwire_wasm_check::step_hash(), tickwire_wasm_check::GOLDEN_STEP);
+    assert_eq!(tickwire_wasm_check::vectors_hash(), tickwire_wasm_check::GOLDEN_VECTORS);
 }
 
 const GOLDEN_SCHEMA: &str = "567d7ddb3eb7d014f1de4c894d54db5b";
