@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
+use axum::middleware::map_response;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
 use axum::{Json, Router};
@@ -32,6 +33,7 @@ pub(super) fn public<P: Protocol>(hub: Arc<Hub<P>>) -> Router {
         .route("/healthz", get("ok\n"))
         .route("/readyz", get(readyz::<P>))
         .route("/rooms", get(rooms::<P>))
+        .layer(map_response(one_answer))
         .with_state(hub)
 }
 
@@ -41,7 +43,16 @@ pub(super) fn admin<P: Protocol>(hub: Arc<Hub<P>>) -> Router {
         .route("/healthz", get("ok\n"))
         .route("/readyz", get(readyz::<P>))
         .route("/metrics", get(metrics::<P>))
+        .layer(map_response(one_answer))
         .with_state(hub)
+}
+
+/// One answer per connection: otherwise a few peers that ask now and then would hold all places for handshakes.
+async fn one_answer(mut response: Response) -> Response {
+    if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
 }
 
 async fn page() -> Response {

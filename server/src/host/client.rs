@@ -12,6 +12,8 @@ use crate::snapshot::{Packed, QueuedEvent};
 
 /// Events that may wait for a client; beyond, the oldest is dropped and counted.
 const EVENTS_WAITING_MAX: usize = EVENTS_PER_FRAME_MAX;
+/// A client's checksum rides along this often.
+const CHECKSUM_SECONDS: u64 = 3;
 
 /// The state of one session.
 pub(super) struct Client<P: Protocol> {
@@ -27,6 +29,8 @@ pub(super) struct Client<P: Protocol> {
     pub(super) newest: Option<Tick>,
     /// Tick of the last checksum.
     pub(super) checksum_at: u64,
+    /// Tick at which it was last told everything anew because it asked.
+    reset_at: Option<u64>,
     /// Since when nothing is packed for it, because its window is closed or its socket full.
     pub(super) paused_since: Option<Micros>,
 }
@@ -44,6 +48,7 @@ impl<P: Protocol> Client<P> {
             sent_at: now,
             newest: None,
             checksum_at: tick,
+            reset_at: None,
             paused_since: None,
         }
     }
@@ -80,6 +85,19 @@ impl<P: Protocol> Client<P> {
         }
     }
 
+    /// It wants everything anew, which costs many times a usual frame. An honest client asks after a checksum.
+    pub(super) fn handle_resync(&mut self, tick: u64, tick_hz: u16) {
+        let pause_ticks = checksum_ticks(tick_hz) / 2;
+        if self.reset_at.is_none_or(|at| tick.saturating_sub(at) >= pause_ticks) {
+            self.reset_at = Some(tick);
+            self.packed.forget();
+        }
+    }
+
+    pub(super) fn is_checksum_due(&self, tick: u64, tick_hz: u16) -> bool {
+        tick.saturating_sub(self.checksum_at) >= checksum_ticks(tick_hz)
+    }
+
     pub(super) fn queue_event(&mut self, event: QueuedEvent, counters: &mut Counters) {
         if self.events.len() >= EVENTS_WAITING_MAX {
             self.events.pop_front();
@@ -87,4 +105,8 @@ impl<P: Protocol> Client<P> {
         }
         self.events.push_back(event);
     }
+}
+
+fn checksum_ticks(tick_hz: u16) -> u64 {
+    CHECKSUM_SECONDS * u64::from(tick_hz)
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use tickwire_shared::limits::{ACK_EVERY_FRAMES, EVENT_BYTES_MAX};
+use tickwire_shared::limits::{ACK_EVERY_FRAMES, EVENT_BYTES_MAX, SERVER_MESSAGE_BYTES_MAX};
 use tickwire_shared::schema::{Plan, ReplicateKinds, Schema, SchemaError};
 use tickwire_shared::wire::codec;
 use tickwire_shared::wire::message::{ClientMessage, Hello, ResumeToken, Welcome, encode_welcome};
@@ -25,8 +25,6 @@ const SILENCE_MICROS_MAX: u64 = 10_000_000;
 const TOO_SLOW_MICROS: u64 = 30_000_000;
 /// Without anything due, a frame this often shows that the session lives.
 const HEARTBEAT_MICROS: u64 = 500_000;
-/// A client's checksum rides along this often.
-const CHECKSUM_SECONDS: u64 = 3;
 
 /// How a room runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -233,7 +231,7 @@ impl<G: Game> Room<G> {
             ClientMessage::Ack(ack) => client.handle_ack(&ack, self.config.tick_hz, now, &mut self.counters),
             ClientMessage::Resync { .. } => {
                 self.counters.state_mismatches += 1;
-                client.packed.forget();
+                client.handle_resync(self.tick, self.config.tick_hz);
             }
         }
     }
@@ -334,8 +332,7 @@ impl<G: Game> Room<G> {
             return;
         }
         let heartbeat = now.since(client.sent_at) >= HEARTBEAT_MICROS;
-        let checksum =
-            self.tick.saturating_sub(client.checksum_at) >= CHECKSUM_SECONDS * u64::from(self.config.tick_hz);
+        let checksum = client.is_checksum_due(self.tick, self.config.tick_hz);
         let was_known = client.newest.is_some();
         let ack_due = client.inputs.is_ack_due();
         let parts = FrameParts {
@@ -353,6 +350,10 @@ impl<G: Game> Room<G> {
             self.counters.idle_client_ticks += 1;
             return;
         };
+        if bytes.len() > SERVER_MESSAGE_BYTES_MAX {
+            // No client would take it. Told anew, the roster enters in parts that fit.
+            return client.packed.forget();
+        }
         client.inputs.clear_ack();
         client.events.drain(..counts.events);
         client.sent_at = now;

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 use slotmap::{SlotMap, new_key_type};
+use tickwire_shared::limits::SPAWN_BYTES_MAX;
+use tickwire_shared::wire::codec;
 use tickwire_shared::{ClientId, NetId, Protocol};
 
 use super::id_dealer::IdDealer;
@@ -70,8 +72,14 @@ impl<P: Protocol> World<P> {
     }
 
     /// Makes an entity.
+    ///
+    /// # Panics
+    /// When its spawn blob takes more than [`SPAWN_BYTES_MAX`]: no client could read it. A game that puts words
+    /// of its players there cuts them first.
     pub fn spawn(&mut self, new: NewEntity<P>) -> EntityKey {
         let NewEntity { state, spawn, owner, team } = new;
+        let bytes = codec::encode(&spawn).len();
+        assert!(bytes <= SPAWN_BYTES_MAX, "a spawn blob of {bytes} bytes, over {SPAWN_BYTES_MAX}");
         let id = self.ids.deal();
         let key = self.entities.insert(Entity { id, state, spawn, owner, team, cut: false });
         self.order.push(key);

@@ -351,7 +351,7 @@ impl<P: Protocol> Live<P> {
         let fresh_tick = self.sent_tick.is_none_or(|sent| {
             let ahead = tick.since(sent);
             // Far behind: the server had stopped, and what was sent was for ticks that are still to come.
-            ahead > 0 || ahead < -CORRECTION_TICKS_MAX
+            !(-CORRECTION_TICKS_MAX..=0).contains(&ahead)
         });
         let changed = *input != self.sent && fresh_tick;
         let acknowledge = self.frames_unacknowledged >= self.welcome.ack_every;

@@ -7,3 +7,4 @@ mod rooms;
 mod secrecy;
 mod slow_clients;
 mod tag;
+mod wide;

@@ -1,8 +1,10 @@
 //! Before the upgrade: what is served, what is refused, and with which sentence.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use tickwire_server::config::JsonSession;
+use tokio::time::Instant;
 
 use crate::raw::{BINARY, JSON, Raw, upgrade_request};
 use crate::server::{config, metric, start};
@@ -119,9 +121,27 @@ async fn a_full_server_says_when_to_come_back() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_answer_each_so_that_handshakes_find_a_place() {
+    let mut config = config();
+    config.limits.handshakes_max = 2;
+    let server = start(config).await;
+    let address = server.public_addr();
+    let request = format!("GET /nowhere HTTP/1.1\r\nHost: {address}\r\n\r\n");
+    let mut busy = [Raw::connect(address).await, Raw::connect(address).await];
+    for raw in &mut busy {
+        raw.send(request.as_bytes()).await;
+        raw.head().await;
+        raw.send(request.as_bytes()).await;
+    }
+    let begun = Instant::now();
+    let _session = Raw::open(address, BINARY).await;
+    assert!(begun.elapsed() < Duration::from_secs(2), "waited {:?} for a place", begun.elapsed());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_head_has_a_deadline() {
     let mut config = config();
-    config.limits.head_deadline = std::time::Duration::from_millis(200);
+    config.limits.head_deadline = Duration::from_millis(200);
     let server = start(config).await;
     for half in ["", "GET / HTTP/1.1\r\nHost: x\r\n"] {
         let mut raw = Raw::connect(server.public_addr()).await;
