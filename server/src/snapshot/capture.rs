@@ -139,6 +139,9 @@ impl Capture {
         }
         cuts.into_iter().for_each(|key| world.clear_cut(key));
         self.drop_unseen();
+        if world.take_visibility_changed() {
+            self.last_edit = tick;
+        }
     }
 
     fn add(&mut self, key: EntityKey, id: NetId, kind: KindId, state: &[i32]) -> u32 {
@@ -254,7 +257,8 @@ impl Capture {
         self.tick
     }
 
-    /// The last tick at which an entity was new or gone, or changed owner or team: rosters may have to follow.
+    /// The last tick at which an entity was new or gone, changed owner or team, or the game said that visibility
+    /// changed: rosters may have to follow.
     #[must_use]
     pub fn last_edit(&self) -> u64 {
         self.last_edit

@@ -16,7 +16,7 @@ use tickwire_shared::wire::update::{self, Step};
 use tickwire_shared::{NetId, Protocol, Tick};
 
 use super::capture::{Capture, Due, Update, spawn_blob};
-use super::interest::{InterestStage, Seen};
+use super::interest::{Eye, InterestStage, Seen};
 use super::roster::{Roster, RosterSlot};
 use crate::simulation::{EntityKey, Interest, Team, World};
 
@@ -79,12 +79,13 @@ impl Packed {
 }
 
 /// What goes into a frame besides the roster.
-#[derive(Debug)]
 pub struct FrameParts<'a, P: Protocol> {
     /// Who looks from where.
     pub seen: Seen,
     /// The client's private state.
     pub private: P::Private,
+    /// The game's rule of what this client may know of.
+    pub may_see: &'a dyn Fn(EntityKey) -> bool,
     /// The acknowledgement, if one is due; a frame is made for it alone only when `ack_due`.
     pub ack: Option<InputAck>,
     /// See `ack`.
@@ -124,15 +125,15 @@ pub struct Packer {
 
 impl Packer {
     /// To be called once per tick, after the capture.
-    pub fn prepare(&mut self, capture: &Capture, interest: Interest) {
-        self.interest.prepare(capture, interest);
+    pub fn prepare(&mut self, capture: &Capture, interests: &[Interest]) {
+        self.interest.prepare(capture, interests);
     }
 
     /// Packs the frame of this tick for one client, or finds that there is nothing to tell.
     pub fn pack<P: Protocol>(
         &mut self,
         capture: &Capture,
-        interest: Interest,
+        interests: &[Interest],
         world: &World<P>,
         client: &mut Packed,
         parts: FrameParts<'_, P>,
@@ -144,7 +145,8 @@ impl Packer {
         if reset {
             client.roster.clear();
         }
-        self.edit_roster(capture, interest, client, &parts.seen);
+        let eye = Eye { capture, interests, seen: parts.seen, may_see: parts.may_see };
+        self.edit_roster(&eye, client);
         let staying = client.roster.slots();
         let slots = if reset {
             Slots::Reset
@@ -207,19 +209,20 @@ impl Packer {
     }
 
     /// Leaves are carried out; enters are only collected, since the frame's slots are those that stay.
-    fn edit_roster(&mut self, capture: &Capture, interest: Interest, client: &mut Packed, seen: &Seen) {
+    fn edit_roster(&mut self, eye: &Eye<'_>, client: &mut Packed) {
+        let (capture, viewpoint) = (eye.capture, &eye.seen.viewpoint);
         self.leaves.clear();
         self.entering.clear();
         let tick = capture.tick();
-        let viewpoint = Some((seen.viewpoint.avatar, seen.viewpoint.team));
+        let viewpoint = Some((viewpoint.avatar, viewpoint.team));
         let due = client.stream.is_none()
             || capture.last_edit() >= client.interest_at
             || tick.wrapping_sub(client.interest_at) >= INTEREST_TICKS
             || client.viewpoint != viewpoint;
         if due {
             (client.interest_at, client.viewpoint) = (tick, viewpoint);
-            self.interest.leaves(capture, interest, seen, &mut client.roster, &mut self.leaves);
-            self.entering.extend(self.interest.enters(capture, interest, seen, &client.roster));
+            self.interest.leaves(eye, &mut client.roster, &mut self.leaves);
+            self.entering.extend(self.interest.enters(eye, &client.roster));
         }
     }
 

@@ -107,7 +107,8 @@ mod tests {
 
     #[test]
     fn jitter_does_not_move_it() {
-        let clock = fed(|tick| if tick % 7 == 0 { 10_000 } else { 10_000 + u64::from(tick % 5) * 9_000 }, 400);
+        let clock =
+            fed(|tick| if tick % 7 == 0 { 10_000 } else { 10_000 + u64::from(tick % 5) * 9_000 }, 400);
         assert_eq!(clock.server_tick(at(400, 10_000).1), (Tick(400), 0));
     }
 

@@ -155,9 +155,21 @@ fn scratch_clock_after_a_stall() {
                 }
                 sim.step();
             }
-            let w = sim.client(id).happenings.drain(..).filter_map(|h| match h { tickwire_shared::client::Happening::InputSeen(m) => Some(m / 1000), _ => None }).max();
+            let w = sim
+                .client(id)
+                .happenings
+                .drain(..)
+                .filter_map(|h| match h {
+                    tickwire_shared::client::Happening::InputSeen(m) => Some(m / 1000),
+                    _ => None,
+                })
+                .max();
             worst.push(w);
         }
-        eprintln!("stall {stall_s}: worst input latency ms per second {worst:?} {:?} -> {:?}", c0, sim.room.counters().inputs);
+        eprintln!(
+            "stall {stall_s}: worst input latency ms per second {worst:?} {:?} -> {:?}",
+            c0,
+            sim.room.counters().inputs
+        );
     }
 }

@@ -307,8 +307,7 @@ mod tests {
         let expected =
             [frames.concat(), framing::pong(b"x"), framing::close(&Close::new(CloseCode::Normal))].concat();
         let mut bytes = vec![0; expected.len()];
-        let (driven, read) =
-            tokio::join!(outbox.drive(Duration::from_secs(5)), peer.read_exact(&mut bytes));
+        let (driven, read) = tokio::join!(outbox.drive(Duration::from_secs(5)), peer.read_exact(&mut bytes));
         assert_eq!(driven, Driven::CloseSent);
         read.expect("all of it");
         assert!(bytes == expected, "in order and whole");
