@@ -10,7 +10,7 @@ use tickwire_shared::schema::{Replicate, View};
 use tickwire_shared::wire::bits::{BitSink, BitWriter};
 use tickwire_shared::wire::checksum::Checksum;
 use tickwire_shared::wire::frame::{self, Enter, Header, InputAck, STILL_GROUP, Slots};
-use tickwire_shared::wire::record;
+use tickwire_shared::wire::record::{self, Gap};
 use tickwire_shared::wire::residual::{Coder, Window};
 use tickwire_shared::wire::update::{self, Step};
 use tickwire_shared::{NetId, Protocol, Tick};
@@ -39,6 +39,8 @@ pub struct Packed {
     /// The tick whose end the client's windows show; `None` until its first frame, and when it has to be told
     /// everything anew.
     stream: Option<u64>,
+    /// The tick of the last frame.
+    frame_at: u64,
     interest_at: u64,
     /// What the roster was last made for.
     viewpoint: Option<(Option<EntityKey>, Team)>,
@@ -51,7 +53,15 @@ impl Packed {
     #[must_use]
     pub fn new(stride: usize, avatar: Option<NetId>) -> Self {
         let private = vec![0; stride * HISTORY];
-        Self { roster: Roster::default(), stream: None, interest_at: 0, viewpoint: None, avatar, private }
+        Self {
+            roster: Roster::default(),
+            stream: None,
+            frame_at: 0,
+            interest_at: 0,
+            viewpoint: None,
+            avatar,
+            private,
+        }
     }
 
     /// What the client sees.
@@ -121,6 +131,8 @@ pub struct Packer {
     leaves: Vec<usize>,
     entering: Vec<RosterSlot>,
     resting: Vec<Update>,
+    /// What a paused client still holds of one entity.
+    held: Vec<i32>,
 }
 
 impl Packer {
@@ -199,12 +211,13 @@ impl Packer {
         match slots {
             Slots::None | Slots::Reset => {}
             Slots::Stream => self.write_stream(capture, &client.roster, &mut counts),
-            Slots::Resync => self.write_resync(capture, &client.roster, held.unwrap_or(0), &mut counts),
+            Slots::Resync => self.write_resync(capture, client, held.unwrap_or(0), &mut counts),
         }
         self.entering.drain(..).for_each(|slot| client.roster.enter(slot));
         if parts.checksum {
             self.writer.bits(checksum(capture, client), 32);
         }
+        client.frame_at = tick;
         (Some(self.writer.take_bytes()), counts)
     }
 
@@ -295,17 +308,29 @@ impl Packer {
         }
     }
 
-    fn write_resync(&mut self, capture: &Capture, roster: &Roster, held: u64, counts: &mut PackCounts) {
+    fn write_resync(&mut self, capture: &Capture, client: &Packed, held: u64, counts: &mut PackCounts) {
         let plan = capture.plan();
-        for slot in roster.slots() {
+        let stride = plan.stride;
+        self.held.resize(stride * HISTORY, 0);
+        let ticks = (capture.tick() - client.frame_at) as u32;
+        for slot in client.roster.slots() {
             let unchanged = capture.unchanged_since(slot.row, slot.view, held);
             self.writer.bit(unchanged);
-            if !unchanged {
-                let kind = plan.kind(capture.row(slot.row).kind);
-                let mut coder = Coder { tables: capture.tables(), out: &mut self.writer };
-                record::write(kind, slot.view, plan.stride, capture.window(slot.row), &mut coder);
-                counts.updates += 1;
+            if unchanged {
+                continue;
             }
+            let (kind, view) = (plan.kind(capture.row(slot.row).kind), slot.view);
+            let in_ring = capture.past_window(slot.row, held, &mut self.held);
+            self.writer.bit(in_ring);
+            let mut coder = Coder { tables: capture.tables(), out: &mut self.writer };
+            if in_ring {
+                let gap = Gap { kind, view, stride, ticks };
+                let held = Window::new(&self.held, stride);
+                record::write_gap(&gap, held, capture.window(slot.row), &mut coder);
+            } else {
+                record::write(kind, view, stride, capture.window(slot.row), &mut coder);
+            }
+            counts.updates += 1;
         }
     }
 }
