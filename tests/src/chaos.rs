@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use tickwire_server::simulation::{
     EntityKey, Game, Inputs, Interest, NewEntity, Recipients, Refusal, Stage, Team, Viewpoint, World,
 };
-use tickwire_shared::{ClientId, Protocol, Replicate, ReplicateKinds, Tick};
+use tickwire_shared::{ClientId, KindId, NetId, Protocol, Replicate, ReplicateKinds, Tick};
 
 use crate::seeds::Dice;
 
@@ -117,6 +117,8 @@ pub struct ChaosGame {
     pub commands: BTreeMap<ClientId, Vec<u32>>,
     /// Panics at this tick, to see what becomes of the room.
     pub panic_at: Option<u32>,
+    /// Who is veiled from whom; 0 is nobody from anybody.
+    pub veil: u32,
     /// Changes hidden fields differently, for tests of what others can tell from it.
     pub hidden_salt: u32,
     clients: BTreeMap<ClientId, Seat>,
@@ -142,10 +144,17 @@ impl ChaosGame {
             done: Done::new(),
             commands: BTreeMap::new(),
             panic_at: None,
+            veil: 0,
             hidden_salt: 0,
             clients: BTreeMap::new(),
             rests: BTreeMap::new(),
         }
+    }
+
+    /// Some entities are veiled from some clients, others later on: see `veil`.
+    #[must_use]
+    pub fn is_veiled(&self, entity: NetId, client: ClientId) -> bool {
+        self.veil > 0 && (entity.0 ^ client.0.wrapping_mul(77)).wrapping_add(self.veil).is_multiple_of(5)
     }
 
     fn owners(&self) -> Vec<ClientId> {
@@ -289,6 +298,11 @@ impl Game for ChaosGame {
         for key in stage.world.keys() {
             self.stir(stage, key, &mut dice);
         }
+        if self.veil > 0 && dice.one_in(20) {
+            self.did("change of veil");
+            self.veil += 1;
+            stage.world.visibility_changed();
+        }
         if (stage.world.len() as u32) < self.entities {
             self.spawn(stage, &mut dice);
         }
@@ -322,11 +336,13 @@ impl Game for ChaosGame {
         Own { position: seat.position, received: seat.received }
     }
 
-    fn interest(&self) -> Interest {
-        if self.radius == 0.0 {
-            Interest::Everything
-        } else {
-            Interest::Radius { enter: self.radius, leave: self.radius * 1.2 }
-        }
+    /// Bodies are seen farther than pieces; what has no place is seen anyhow.
+    fn interest(&self, kind: KindId) -> Interest {
+        let enter = if kind == KindId(0) { self.radius * 1.5 } else { self.radius };
+        if self.radius == 0.0 { Interest::Everything } else { Interest::Radius { enter, leave: enter * 1.2 } }
+    }
+
+    fn may_see(&self, world: &World<Chaos>, client: ClientId, entity: EntityKey) -> bool {
+        world.get(entity).is_some_and(|entity| !self.is_veiled(entity.id, client))
     }
 }

@@ -5,11 +5,11 @@ use std::sync::{Arc, OnceLock};
 
 use glam::{Vec2, Vec3};
 use serde::{Deserialize, Serialize};
-use tickwire_shared::ClientId;
 use tickwire_shared::arena::map::Map;
 use tickwire_shared::arena::{
     Arena, ArenaEntity, ArenaEvent, ArenaInput, ArenaSetup, ArenaSpawn, Command, Own, Pickup,
 };
+use tickwire_shared::{ClientId, KindId};
 
 use super::dice::Dice;
 use super::drone::DroneMind;
@@ -198,7 +198,7 @@ impl Game for ArenaGame {
         self.players.get(&Who::Client(client)).map(PlayerMind::own).unwrap_or_default()
     }
 
-    fn interest(&self) -> Interest {
+    fn interest(&self, _kind: KindId) -> Interest {
         let enter = self.config.view_radius_m;
         Interest::Radius { enter, leave: enter * 1.125 }
     }

@@ -7,6 +7,8 @@ mod event;
 
 mod room;
 
+mod telling;
+
 mod client;
 
 mod saved;

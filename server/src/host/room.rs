@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use tickwire_shared::limits::{ACK_EVERY_FRAMES, EVENT_BYTES_MAX, SERVER_MESSAGE_BYTES_MAX};
+use tickwire_shared::limits::ACK_EVERY_FRAMES;
 use tickwire_shared::schema::{Plan, ReplicateKinds, Schema, SchemaError};
 use tickwire_shared::wire::codec;
 use tickwire_shared::wire::message::{ClientMessage, Hello, ResumeToken, Welcome, encode_welcome};
@@ -16,15 +16,13 @@ use super::counters::Counters;
 use super::event::{Event, Output, Status};
 use super::saved::{self, RestoreError, Saved, Saving};
 use crate::session::{Stamped, admission};
-use crate::simulation::{Game, Inputs, Recipients, Stage, Viewpoint, World};
-use crate::snapshot::{Capture, FrameParts, Packed, Packer, QueuedEvent, Seen};
+use crate::simulation::{Game, Inputs, Recipients, Stage, World};
+use crate::snapshot::{Capture, Packed, Packer};
 
 /// A client that says nothing for this long is gone.
 const SILENCE_MICROS_MAX: u64 = 10_000_000;
 /// A client that stays paused for this long reads too slowly.
 const TOO_SLOW_MICROS: u64 = 30_000_000;
-/// Without anything due, a frame this often shows that the session lives.
-const HEARTBEAT_MICROS: u64 = 500_000;
 
 /// How a room runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,22 +39,22 @@ pub struct RoomConfig {
 
 /// A room. All times are the caller's clock.
 pub struct Room<G: Game> {
-    config: RoomConfig,
-    schema: Schema,
-    schema_hash: u128,
-    game: G,
-    world: World<G::Protocol>,
+    pub(super) config: RoomConfig,
+    pub(super) schema: Schema,
+    pub(super) schema_hash: u128,
+    pub(super) game: G,
+    pub(super) world: World<G::Protocol>,
     /// By id: every loop over clients has the same order.
-    clients: BTreeMap<ClientId, Client<G::Protocol>>,
-    capture: Capture,
-    packer: Packer,
+    pub(super) clients: BTreeMap<ClientId, Client<G::Protocol>>,
+    pub(super) capture: Capture,
+    pub(super) packer: Packer,
     /// The number of the next step.
-    tick: u64,
-    ticked_at: Micros,
-    events: Vec<(Recipients, <G::Protocol as Protocol>::Event)>,
-    outputs: VecDeque<Output>,
-    counters: Counters,
-    ended: bool,
+    pub(super) tick: u64,
+    pub(super) ticked_at: Micros,
+    pub(super) events: Vec<(Recipients, <G::Protocol as Protocol>::Event)>,
+    pub(super) outputs: VecDeque<Output>,
+    pub(super) counters: Counters,
+    pub(super) ended: bool,
 }
 
 impl<G: Game> Room<G> {
@@ -248,6 +246,8 @@ impl<G: Game> Room<G> {
             return;
         }
         self.ticked_at = now;
+        // Before the step: what the capture shows is then all that happened in this tick.
+        self.close_the_lost(now);
         let inputs = self.take_inputs();
         self.counters.commands += inputs.commands.len() as u64;
         if self.with_game(|game, stage| game.step(stage, &inputs)).is_none() {
@@ -256,14 +256,8 @@ impl<G: Game> Room<G> {
         self.capture.capture(&mut self.world, self.tick);
         self.counters.updates_coded_bits += self.capture.coded_bits() as u64;
         self.counters.ticks += 1;
-        let Some((viewpoints, privates, interest)) = self.look() else { return };
-        self.route_events(&viewpoints);
-        self.packer.prepare(&self.capture, interest);
-        for ((id, viewpoint), private) in viewpoints.into_iter().zip(privates) {
-            self.pack(Seen { client: id, viewpoint }, private, interest, now);
-        }
+        self.tell_clients(now);
         self.tick += 1;
-        self.close_the_lost(now);
     }
 
     fn take_inputs(&mut self) -> Inputs<G::Protocol> {
@@ -276,98 +270,6 @@ impl<G: Game> Room<G> {
             inputs.commands.extend(client.commands.drain(..).map(|command| (*id, command)));
         }
         inputs
-    }
-
-    /// Every client's viewpoint and private state, in the order of the clients.
-    #[allow(clippy::type_complexity, reason = "named by the line that calls it")]
-    fn look(
-        &mut self,
-    ) -> Option<(
-        Vec<(ClientId, Viewpoint)>,
-        Vec<<G::Protocol as Protocol>::Private>,
-        crate::simulation::Interest,
-    )> {
-        let ids: Vec<_> = self.clients.keys().copied().collect();
-        self.with_game(|game, stage| {
-            let viewpoints = ids.iter().map(|id| (*id, game.viewpoint(stage.world, *id))).collect();
-            let privates = ids.iter().map(|id| game.private(stage.world, *id)).collect();
-            (viewpoints, privates, game.interest())
-        })
-    }
-
-    fn route_events(&mut self, viewpoints: &[(ClientId, Viewpoint)]) {
-        for (recipients, event) in std::mem::take(&mut self.events) {
-            let bytes = codec::encode(&event);
-            if bytes.len() > EVENT_BYTES_MAX {
-                self.counters.events_dropped += 1;
-                continue;
-            }
-            let queued = QueuedEvent { tick: self.tick, bytes: Arc::from(bytes) };
-            for (id, viewpoint) in viewpoints {
-                let told = match recipients {
-                    Recipients::Everyone => true,
-                    Recipients::One(client) => client == *id,
-                    Recipients::Near(place, radius) => viewpoint.position.distance(place) <= radius,
-                    Recipients::Team(team) => viewpoint.team == team,
-                };
-                if let (true, Some(client)) = (told, self.clients.get_mut(id)) {
-                    client.queue_event(queued.clone(), &mut self.counters);
-                }
-            }
-        }
-    }
-
-    fn pack(
-        &mut self,
-        seen: Seen,
-        private: <G::Protocol as Protocol>::Private,
-        interest: crate::simulation::Interest,
-        now: Micros,
-    ) {
-        let Some(client) = self.clients.get_mut(&seen.client) else { return };
-        let packs = client.writable && client.window.is_open(self.config.tick_hz);
-        client.paused_since = if packs { None } else { client.paused_since.or(Some(now)) };
-        if !packs {
-            self.counters.paused_client_ticks += 1;
-            return;
-        }
-        let heartbeat = now.since(client.sent_at) >= HEARTBEAT_MICROS;
-        let checksum = client.is_checksum_due(self.tick, self.config.tick_hz);
-        let was_known = client.newest.is_some();
-        let ack_due = client.inputs.is_ack_due();
-        let parts = FrameParts {
-            seen,
-            private,
-            ack: client.inputs.peek_ack(now),
-            ack_due,
-            events: client.events.make_contiguous(),
-            checksum,
-            heartbeat,
-        };
-        let (bytes, counts) =
-            self.packer.pack(&self.capture, interest, &self.world, &mut client.packed, parts);
-        let Some(bytes) = bytes else {
-            self.counters.idle_client_ticks += 1;
-            return;
-        };
-        if bytes.len() > SERVER_MESSAGE_BYTES_MAX {
-            // No client would take it. Told anew, the roster enters in parts that fit.
-            return client.packed.forget();
-        }
-        client.inputs.clear_ack();
-        client.events.drain(..counts.events);
-        client.sent_at = now;
-        client.newest = Some(Tick(self.tick as u32));
-        client.window.sent(Tick(self.tick as u32), now);
-        if checksum {
-            client.checksum_at = self.tick;
-        }
-        self.counters.frames += 1;
-        self.counters.heartbeats += u64::from(!counts.due);
-        self.counters.resyncs += u64::from(counts.resync && was_known);
-        self.counters.updates_spliced += counts.updates;
-        self.counters.updates_spliced_bits += counts.update_bits;
-        self.send(seen.client, bytes);
     }
 
     fn close_the_lost(&mut self, now: Micros) {
@@ -388,7 +290,7 @@ impl<G: Game> Room<G> {
         lost.into_iter().for_each(|(id, close)| self.close(id, close));
     }
 
-    fn send(&mut self, client: ClientId, bytes: Vec<u8>) {
+    pub(super) fn send(&mut self, client: ClientId, bytes: Vec<u8>) {
         self.counters.sent_bytes += bytes.len() as u64;
         self.outputs.push_back(Output::Send { client, bytes });
     }
@@ -416,7 +318,10 @@ impl<G: Game> Room<G> {
     }
 
     /// Calls into the game. A panic there ends this room and gives `None`.
-    fn with_game<T>(&mut self, call: impl FnOnce(&mut G, &mut Stage<'_, G::Protocol>) -> T) -> Option<T> {
+    pub(super) fn with_game<T>(
+        &mut self,
+        call: impl FnOnce(&mut G, &mut Stage<'_, G::Protocol>) -> T,
+    ) -> Option<T> {
         if self.ended {
             return None;
         }
@@ -426,11 +331,15 @@ impl<G: Game> Room<G> {
         match catch_unwind(AssertUnwindSafe(|| call(game, &mut stage))) {
             Ok(value) => Some(value),
             Err(_) => {
-                self.counters.panics += 1;
-                self.end(&CloseCode::Internal.into());
+                self.end_by_panic();
                 None
             }
         }
+    }
+
+    pub(super) fn end_by_panic(&mut self) {
+        self.counters.panics += 1;
+        self.end(&CloseCode::Internal.into());
     }
 
     /// What the room wants done, in order, until there is none.

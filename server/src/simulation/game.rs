@@ -2,7 +2,7 @@
 
 use glam::Vec3;
 use serde::{Serialize, de::DeserializeOwned};
-use tickwire_shared::{ClientId, NetId, Protocol, Tick};
+use tickwire_shared::{ClientId, KindId, NetId, Protocol, Tick};
 
 use super::world::{EntityKey, Team, World};
 
@@ -51,9 +51,18 @@ pub trait Game: Serialize + DeserializeOwned + Sized + Send + 'static {
         client: ClientId,
     ) -> <Self::Protocol as Protocol>::Private;
 
-    /// How far clients see. Asked once per tick.
-    fn interest(&self) -> Interest {
+    /// How far clients see entities of a kind. Asked once per tick and kind.
+    fn interest(&self, kind: KindId) -> Interest {
+        let _ = kind;
         Interest::Everything
+    }
+
+    /// Whether a client may know of an entity at all, however near: stealth, fog, secrets of a team. Asked for
+    /// entities within reach, every few ticks and in every tick after [`World::visibility_changed`]; a client that
+    /// may not is told nothing of it, not even that it exists.
+    fn may_see(&self, world: &World<Self::Protocol>, client: ClientId, entity: EntityKey) -> bool {
+        let _ = (world, client, entity);
+        true
     }
 }
 

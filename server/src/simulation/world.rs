@@ -62,13 +62,21 @@ pub struct World<P: Protocol> {
     ids: IdDealer,
     /// Entities that `order` still names and that are gone.
     gone: usize,
+    /// Set by [`World::visibility_changed`] until the next snapshot.
+    visibility_changed: bool,
 }
 
 impl<P: Protocol> World<P> {
     /// An empty one whose ids come from `key`.
     #[must_use]
     pub fn new(key: u64) -> Self {
-        Self { entities: SlotMap::with_key(), order: Vec::new(), ids: IdDealer::new(key), gone: 0 }
+        Self {
+            entities: SlotMap::with_key(),
+            order: Vec::new(),
+            ids: IdDealer::new(key),
+            gone: 0,
+            visibility_changed: false,
+        }
     }
 
     /// Makes an entity.
@@ -104,6 +112,12 @@ impl<P: Protocol> World<P> {
         }
     }
 
+    /// Says that [`Game::may_see`](super::Game::may_see) may now answer otherwise than before, so that clients
+    /// follow in this very tick.
+    pub fn visibility_changed(&mut self) {
+        self.visibility_changed = true;
+    }
+
     /// One entity.
     #[must_use]
     pub fn get(&self, key: EntityKey) -> Option<&Entity<P>> {
@@ -137,6 +151,10 @@ impl<P: Protocol> World<P> {
     #[must_use]
     pub fn keys(&self) -> Vec<EntityKey> {
         self.iter().map(|(key, _)| key).collect()
+    }
+
+    pub(crate) fn take_visibility_changed(&mut self) -> bool {
+        std::mem::take(&mut self.visibility_changed)
     }
 
     pub(crate) fn clear_cut(&mut self, key: EntityKey) {

@@ -21,6 +21,9 @@ use crate::simulation::{EntityKey, Team, World};
 /// Most bits that are spliced in one go.
 const SHORT_BITS: u16 = 56;
 
+/// For so many ticks a paused client can be told differences to what it holds.
+const RING_TICKS: usize = 64;
+
 /// States in one row: the new one and the four that clients hold before it.
 const STATES: usize = HISTORY + 1;
 
@@ -45,6 +48,8 @@ pub struct Row {
     rests_from: [u64; View::ALL.len()],
     /// The tick of its last cut; 0 before the first.
     cut_at: u64,
+    /// The tick at which its window last became one state, four times: of its spawn or its last cut.
+    whole_at: u64,
 }
 
 /// One row's update of this tick as one view sees it, small enough that packing a client stays in the cache.
@@ -81,6 +86,8 @@ pub struct Capture {
     rows: Vec<Row>,
     /// `STATES` states of `plan.stride` columns for each row, the newest first.
     states: Vec<i32>,
+    /// The newest states of all rows at each of the last ticks, in a ring: what paused clients still hold.
+    past: Vec<Vec<i32>>,
     free: Vec<u32>,
     by_key: SecondaryMap<EntityKey, u32>,
     strings: BitStrings,
@@ -100,6 +107,7 @@ impl Capture {
             tables,
             rows: Vec::new(),
             states: Vec::new(),
+            past: vec![Vec::new(); RING_TICKS],
             free: Vec::new(),
             by_key: SecondaryMap::new(),
             strings: BitStrings::default(),
@@ -139,6 +147,10 @@ impl Capture {
         }
         cuts.into_iter().for_each(|key| world.clear_cut(key));
         self.drop_unseen();
+        self.remember();
+        if world.take_visibility_changed() {
+            self.last_edit = tick;
+        }
     }
 
     fn add(&mut self, key: EntityKey, id: NetId, kind: KindId, state: &[i32]) -> u32 {
@@ -159,6 +171,7 @@ impl Capture {
             place: place_of(self.plan.kind(kind), state),
             rests_from: [self.tick + 1; View::ALL.len()],
             cut_at: 0,
+            whole_at: self.tick,
         };
         self.updates.iter_mut().for_each(|updates| updates[row as usize] = Update::STILL);
         match self.rows.get_mut(row as usize) {
@@ -212,12 +225,21 @@ impl Capture {
             entry.rests_from[view as usize] = entry.rests_from[kind.views as usize];
         }
         if cut {
-            entry.cut_at = tick;
+            (entry.cut_at, entry.whole_at) = (tick, tick);
             fill(table, stride, state);
         } else {
             table[..stride].copy_from_slice(&state[..stride]);
         }
         entry.place = place_of(kind, state);
+    }
+
+    fn remember(&mut self) {
+        let stride = self.plan.stride;
+        let past = &mut self.past[self.tick as usize % RING_TICKS];
+        past.clear();
+        for states in self.states.chunks_exact((STATES * stride).max(1)) {
+            past.extend_from_slice(&states[..stride]);
+        }
     }
 
     fn drop_unseen(&mut self) {
@@ -254,7 +276,8 @@ impl Capture {
         self.tick
     }
 
-    /// The last tick at which an entity was new or gone, or changed owner or team: rosters may have to follow.
+    /// The last tick at which an entity was new or gone, changed owner or team, or the game said that visibility
+    /// changed: rosters may have to follow.
     #[must_use]
     pub fn last_edit(&self) -> u64 {
         self.last_edit
@@ -299,6 +322,24 @@ impl Capture {
     #[inline]
     pub fn updates(&self, view: View) -> &[Update] {
         &self.updates[view as usize]
+    }
+
+    /// Writes the row's window as it was at the end of tick `held` into `window`. `false` when that is too long ago, or
+    /// when the row has been cut since.
+    pub fn past_window(&self, row: u32, held: u64, window: &mut [i32]) -> bool {
+        let whole_at = self.row(row).whole_at;
+        let oldest = held.saturating_sub(HISTORY as u64 - 1).max(whole_at);
+        if whole_at > held || oldest + RING_TICKS as u64 <= self.tick {
+            return false;
+        }
+        let stride = self.plan.stride;
+        for age in 0..HISTORY {
+            let tick = held.saturating_sub(age as u64).max(whole_at);
+            let past = &self.past[tick as usize % RING_TICKS];
+            let state = &past[row as usize * stride..(row as usize + 1) * stride];
+            window[age * stride..(age + 1) * stride].copy_from_slice(state);
+        }
+        true
     }
 
     /// Whether a client that holds the row's window as of the end of tick `held` would hold the same now.

@@ -10,13 +10,13 @@ use tickwire_shared::schema::{Replicate, View};
 use tickwire_shared::wire::bits::{BitSink, BitWriter};
 use tickwire_shared::wire::checksum::Checksum;
 use tickwire_shared::wire::frame::{self, Enter, Header, InputAck, STILL_GROUP, Slots};
-use tickwire_shared::wire::record;
+use tickwire_shared::wire::record::{self, Gap};
 use tickwire_shared::wire::residual::{Coder, Window};
 use tickwire_shared::wire::update::{self, Step};
 use tickwire_shared::{NetId, Protocol, Tick};
 
 use super::capture::{Capture, Due, Update, spawn_blob};
-use super::interest::{InterestStage, Seen};
+use super::interest::{Eye, InterestStage, Seen};
 use super::roster::{Roster, RosterSlot};
 use crate::simulation::{EntityKey, Interest, Team, World};
 
@@ -39,6 +39,8 @@ pub struct Packed {
     /// The tick whose end the client's windows show; `None` until its first frame, and when it has to be told
     /// everything anew.
     stream: Option<u64>,
+    /// The tick of the last frame.
+    frame_at: u64,
     interest_at: u64,
     /// What the roster was last made for.
     viewpoint: Option<(Option<EntityKey>, Team)>,
@@ -51,7 +53,15 @@ impl Packed {
     #[must_use]
     pub fn new(stride: usize, avatar: Option<NetId>) -> Self {
         let private = vec![0; stride * HISTORY];
-        Self { roster: Roster::default(), stream: None, interest_at: 0, viewpoint: None, avatar, private }
+        Self {
+            roster: Roster::default(),
+            stream: None,
+            frame_at: 0,
+            interest_at: 0,
+            viewpoint: None,
+            avatar,
+            private,
+        }
     }
 
     /// What the client sees.
@@ -79,12 +89,13 @@ impl Packed {
 }
 
 /// What goes into a frame besides the roster.
-#[derive(Debug)]
 pub struct FrameParts<'a, P: Protocol> {
     /// Who looks from where.
     pub seen: Seen,
     /// The client's private state.
     pub private: P::Private,
+    /// The game's rule of what this client may know of.
+    pub may_see: &'a dyn Fn(EntityKey) -> bool,
     /// The acknowledgement, if one is due; a frame is made for it alone only when `ack_due`.
     pub ack: Option<InputAck>,
     /// See `ack`.
@@ -120,19 +131,21 @@ pub struct Packer {
     leaves: Vec<usize>,
     entering: Vec<RosterSlot>,
     resting: Vec<Update>,
+    /// What a paused client still holds of one entity.
+    held: Vec<i32>,
 }
 
 impl Packer {
     /// To be called once per tick, after the capture.
-    pub fn prepare(&mut self, capture: &Capture, interest: Interest) {
-        self.interest.prepare(capture, interest);
+    pub fn prepare(&mut self, capture: &Capture, interests: &[Interest]) {
+        self.interest.prepare(capture, interests);
     }
 
     /// Packs the frame of this tick for one client, or finds that there is nothing to tell.
     pub fn pack<P: Protocol>(
         &mut self,
         capture: &Capture,
-        interest: Interest,
+        interests: &[Interest],
         world: &World<P>,
         client: &mut Packed,
         parts: FrameParts<'_, P>,
@@ -144,7 +157,8 @@ impl Packer {
         if reset {
             client.roster.clear();
         }
-        self.edit_roster(capture, interest, client, &parts.seen);
+        let eye = Eye { capture, interests, seen: parts.seen, may_see: parts.may_see };
+        self.edit_roster(&eye, client);
         let staying = client.roster.slots();
         let slots = if reset {
             Slots::Reset
@@ -197,29 +211,31 @@ impl Packer {
         match slots {
             Slots::None | Slots::Reset => {}
             Slots::Stream => self.write_stream(capture, &client.roster, &mut counts),
-            Slots::Resync => self.write_resync(capture, &client.roster, held.unwrap_or(0), &mut counts),
+            Slots::Resync => self.write_resync(capture, client, held.unwrap_or(0), &mut counts),
         }
         self.entering.drain(..).for_each(|slot| client.roster.enter(slot));
         if parts.checksum {
             self.writer.bits(checksum(capture, client), 32);
         }
+        client.frame_at = tick;
         (Some(self.writer.take_bytes()), counts)
     }
 
     /// Leaves are carried out; enters are only collected, since the frame's slots are those that stay.
-    fn edit_roster(&mut self, capture: &Capture, interest: Interest, client: &mut Packed, seen: &Seen) {
+    fn edit_roster(&mut self, eye: &Eye<'_>, client: &mut Packed) {
+        let (capture, viewpoint) = (eye.capture, &eye.seen.viewpoint);
         self.leaves.clear();
         self.entering.clear();
         let tick = capture.tick();
-        let viewpoint = Some((seen.viewpoint.avatar, seen.viewpoint.team));
+        let viewpoint = Some((viewpoint.avatar, viewpoint.team));
         let due = client.stream.is_none()
             || capture.last_edit() >= client.interest_at
             || tick.wrapping_sub(client.interest_at) >= INTEREST_TICKS
             || client.viewpoint != viewpoint;
         if due {
             (client.interest_at, client.viewpoint) = (tick, viewpoint);
-            self.interest.leaves(capture, interest, seen, &mut client.roster, &mut self.leaves);
-            self.entering.extend(self.interest.enters(capture, interest, seen, &client.roster));
+            self.interest.leaves(eye, &mut client.roster, &mut self.leaves);
+            self.entering.extend(self.interest.enters(eye, &client.roster));
         }
     }
 
@@ -292,17 +308,29 @@ impl Packer {
         }
     }
 
-    fn write_resync(&mut self, capture: &Capture, roster: &Roster, held: u64, counts: &mut PackCounts) {
+    fn write_resync(&mut self, capture: &Capture, client: &Packed, held: u64, counts: &mut PackCounts) {
         let plan = capture.plan();
-        for slot in roster.slots() {
+        let stride = plan.stride;
+        self.held.resize(stride * HISTORY, 0);
+        let ticks = (capture.tick() - client.frame_at) as u32;
+        for slot in client.roster.slots() {
             let unchanged = capture.unchanged_since(slot.row, slot.view, held);
             self.writer.bit(unchanged);
-            if !unchanged {
-                let kind = plan.kind(capture.row(slot.row).kind);
-                let mut coder = Coder { tables: capture.tables(), out: &mut self.writer };
-                record::write(kind, slot.view, plan.stride, capture.window(slot.row), &mut coder);
-                counts.updates += 1;
+            if unchanged {
+                continue;
             }
+            let (kind, view) = (plan.kind(capture.row(slot.row).kind), slot.view);
+            let in_ring = capture.past_window(slot.row, held, &mut self.held);
+            self.writer.bit(in_ring);
+            let mut coder = Coder { tables: capture.tables(), out: &mut self.writer };
+            if in_ring {
+                let gap = Gap { kind, view, stride, ticks };
+                let held = Window::new(&self.held, stride);
+                record::write_gap(&gap, held, capture.window(slot.row), &mut coder);
+            } else {
+                record::write(kind, view, stride, capture.window(slot.row), &mut coder);
+            }
+            counts.updates += 1;
         }
     }
 }

@@ -11,10 +11,11 @@ use crate::limits::{
 use crate::schema::View;
 use crate::tick::Tick;
 use crate::wire::bits::{BitReader, BitsError};
+use crate::wire::codec;
 use crate::wire::frame::{self, Enter, Header, STILL_GROUP, Slots};
+use crate::wire::record::{self, Gap};
 use crate::wire::residual::Window;
 use crate::wire::update::{self, Step};
-use crate::wire::{codec, record};
 
 /// A frame that was read whole and fits the replica.
 #[derive(Clone, Debug)]
@@ -85,7 +86,10 @@ pub(super) fn read<S: DeserializeOwned>(replica: &Replica<S>, bytes: &[u8]) -> R
     let changes = match header.slots {
         Slots::None | Slots::Reset => Changes::default(),
         Slots::Stream => read_stream(replica, &order, &mut bits)?,
-        Slots::Resync => read_resync(replica, &order, &mut bits)?,
+        Slots::Resync => {
+            let ticks = u32::try_from(tick.since(replica.tick())).map_err(|_| BitsError::OutOfRange)?;
+            read_resync(replica, &order, ticks, &mut bits)?
+        }
     };
     let slot_bits = bits.position() - before;
     let checksum = if header.checksum { Some(bits.get(32)? as u32) } else { None };
@@ -211,6 +215,7 @@ fn read_update<S>(
 fn read_resync<S>(
     replica: &Replica<S>,
     order: &[usize],
+    ticks: u32,
     bits: &mut BitReader<'_>,
 ) -> Result<Changes, BitsError> {
     let mut changes = Changes::default();
@@ -221,7 +226,13 @@ fn read_resync<S>(
             continue;
         }
         let Slot { kind, view, .. } = replica.slots()[*slot];
-        record::read(replica.plan().kind(kind), view, stride, &mut window, &mut replica.decoder(bits))?;
+        let kind = replica.plan().kind(kind);
+        if bits.get_bit()? {
+            let gap = Gap { kind, view, stride, ticks };
+            record::read_gap(&gap, replica.window(*slot), &mut window, &mut replica.decoder(bits))?;
+        } else {
+            record::read(kind, view, stride, &mut window, &mut replica.decoder(bits))?;
+        }
         changes.push(index, Change::Record, &window);
     }
     Ok(changes)

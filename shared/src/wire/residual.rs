@@ -288,7 +288,7 @@ fn write_axes<S: SymbolSink>(
     }
 }
 
-/// Reads what [`write`] wrote: `state` holds the prediction and receives the value.
+/// Reads what [`write()`] wrote: `state` holds the prediction and receives the value.
 ///
 /// # Errors
 /// [`BitsError`] when the stream ends or the value is outside the field's range.

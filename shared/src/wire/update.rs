@@ -79,7 +79,7 @@ pub fn write<S: SymbolSink>(
     }
 }
 
-/// Reads what [`write`] wrote into `state`; columns that `view` does not see are left as they are.
+/// Reads what [`write()`] wrote into `state`; columns that `view` does not see are left as they are.
 ///
 /// # Errors
 /// [`BitsError`] when the stream ends or a value is out of range; `state` is then worthless.

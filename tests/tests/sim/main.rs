@@ -2,6 +2,7 @@
 
 mod arena;
 mod determinism;
+mod interest;
 mod replication;
 mod rooms;
 mod secrecy;

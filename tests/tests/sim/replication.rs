@@ -75,7 +75,9 @@ fn replicas_equal_the_truth_whatever_happens() {
     for_seeds(count, |seed| {
         let mut dice = Dice::new(seed);
         let radius = [0.0, 30.0, 60.0][(seed % 3) as usize];
-        let mut sim = Sim::new(ChaosGame::new(seed, 45, radius), 30, seed);
+        let mut game = ChaosGame::new(seed, 45, radius);
+        game.veil = u32::from(seed % 2 == 0);
+        let mut sim = Sim::new(game, 30, seed);
         for profile in [Profile::default(), Profile::default(), MOBILE, NARROW] {
             sim.join("one", profile);
         }

@@ -8,7 +8,7 @@ use tickwire_server::arena::{ArenaConfig, ArenaDialect, ArenaGame};
 use tickwire_server::driver;
 use tickwire_server::simulation::{Game, Inputs, Interest, Refusal, Stage, Viewpoint, World};
 use tickwire_shared::arena::{Arena, ArenaSetup, Command, Own};
-use tickwire_shared::{ClientId, Protocol};
+use tickwire_shared::{ClientId, KindId, Protocol};
 
 use crate::player::{Player, Witness, hello};
 use crate::raw::{BINARY, CLOSE, DATA, JSON, Raw, TEXT, frame};
@@ -117,8 +117,8 @@ impl Game for Fragile {
         own
     }
 
-    fn interest(&self) -> Interest {
-        self.0.interest()
+    fn interest(&self, kind: KindId) -> Interest {
+        self.0.interest(kind)
     }
 }
 
