@@ -35,7 +35,7 @@ pub const HISTORY: usize = 4;
 
 /// Most entities in one client's roster.
 pub const ROSTER_MAX: usize = 16_384;
-/// Most entities that enter a roster in one frame; the others follow in the next ones, nearest first.
+/// Most entities that enter a roster in one frame; the others follow a few ticks later, nearest first.
 pub const ENTERS_PER_FRAME_MAX: usize = 512;
 /// Most game events in one frame.
 pub const EVENTS_PER_FRAME_MAX: usize = 256;

@@ -9,6 +9,8 @@ pub mod sim;
 
 pub mod chaos;
 
+pub mod fuzzing;
+
 pub mod scene;
 
 pub mod recordings;

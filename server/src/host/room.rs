@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use tickwire_shared::limits::ACK_EVERY_FRAMES;
+use tickwire_shared::limits::{ACK_EVERY_FRAMES, SETUP_BYTES_MAX};
 use tickwire_shared::schema::{Plan, ReplicateKinds, Schema, SchemaError};
 use tickwire_shared::wire::codec;
 use tickwire_shared::wire::message::{ClientMessage, Hello, ResumeToken, Welcome, encode_welcome};
@@ -178,9 +178,13 @@ impl<G: Game> Room<G> {
     }
 
     fn welcome(&mut self, client: ClientId, tables: u32, resume: ResumeToken, now: Micros) {
-        let Some((setup, viewpoint)) =
-            self.with_game(|game, stage| (game.setup(), game.viewpoint(stage.world, client)))
-        else {
+        let looked = self.with_game(|game, stage| {
+            let setup = codec::encode(&game.setup());
+            // Inside, where a panic is the game's: a Welcome without it would be a lie.
+            assert!(setup.len() <= SETUP_BYTES_MAX, "the setup has over {SETUP_BYTES_MAX} bytes");
+            (setup, game.viewpoint(stage.world, client))
+        });
+        let Some((setup, viewpoint)) = looked else {
             return self.outputs.push_back(Output::Close { client, close: CloseCode::Internal.into() });
         };
         let avatar = crate::simulation::avatar_id(&viewpoint, &self.world);
@@ -193,7 +197,7 @@ impl<G: Game> Room<G> {
             tables: (tables != self.capture.tables().version()).then(|| self.capture.tables().to_bytes()),
             ack_every: ACK_EVERY_FRAMES,
             room: self.config.name.clone(),
-            setup: codec::encode(&setup),
+            setup,
         };
         let stride = self.capture.plan().stride;
         self.clients.insert(client, Client::new(stride, avatar, self.tick, now));

@@ -1,5 +1,6 @@
 //! Bytes: what they are, that the document says the same, and what bad ones do.
 
+mod corpus;
 mod document;
 mod golden;
 mod hostile;

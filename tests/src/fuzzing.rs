@@ -1,0 +1,119 @@
+//! What the fuzzers call, and what the default tests call with the committed corpus: one function per target. None of
+//! them may panic, whatever the bytes.
+
+use std::cell::RefCell;
+
+use tickwire_server::host::{Event, Output, Room, RoomConfig};
+use tickwire_shared::client::{Identity, Replica, Session};
+use tickwire_shared::wire::codec;
+use tickwire_shared::wire::message::{Ack, ClientMessage, ResumeToken};
+use tickwire_shared::{ClientId, Micros, Tick};
+
+use crate::chaos::{Chaos, ChaosGame};
+use crate::link::Profile;
+use crate::sim::Sim;
+
+const CLIENT: ClientId = ClientId(1);
+/// Operations of one run at most: longer inputs only take longer.
+const OPERATIONS_MAX: usize = 400;
+
+thread_local! {
+    static REPLICA: Replica<u16> = replica();
+    static ROOM: RefCell<Room<ChaosGame>> = RefCell::new(room_with_client(1).0);
+}
+
+/// A room with one client in it, and that client's session.
+fn room_with_client(seed: u64) -> (Room<ChaosGame>, Session<Chaos>) {
+    let config = RoomConfig { name: "fuzz".to_owned(), tick_hz: 30, capacity: 9, seed };
+    let mut room = Room::new(ChaosGame::new(seed, 25, 0.0), config).expect("a schema");
+    let mut session = Session::<Chaos>::new(Identity::default()).expect("a schema");
+    let hello = session.poll_transmit(Micros(0)).expect("Hello comes first");
+    if let Ok(ClientMessage::<u8, u32>::Hello(hello)) = codec::decode(&hello) {
+        room.handle(Event::Join { client: CLIENT, hello, resume: ResumeToken([0; 16]) }, Micros(0));
+    }
+    (room, session)
+}
+
+/// A client in the middle of its session.
+fn replica() -> Replica<u16> {
+    let (mut room, mut session) = room_with_client(1);
+    for tick in 1..40_u64 {
+        room.tick(Micros(tick * 33_333));
+        while let Some(Output::Send { bytes, .. }) = room.poll_output() {
+            session.handle_message(&bytes, Micros(tick * 33_333)).expect("own message");
+        }
+        let ack = Ack { applied: Tick(tick as u32), held_ms: 0 };
+        let message = ClientMessage::Ack(ack);
+        room.handle(Event::Message { client: CLIENT, message }, Micros(tick * 33_333));
+    }
+    session.replica().expect("welcomed").clone()
+}
+
+/// Bytes as a frame for a client in the middle of its session.
+pub fn frame(bytes: &[u8]) {
+    REPLICA.with(|replica| {
+        if let Ok(staged) = replica.stage(bytes) {
+            let mut copy = replica.clone();
+            let summary = copy.commit(staged);
+            assert_eq!(copy.tick(), summary.tick);
+            let _ = copy.checksum();
+        }
+    });
+}
+
+/// Bytes as a client's message to a room that goes on.
+pub fn message(bytes: &[u8]) {
+    let Ok(message) = codec::decode::<ClientMessage<u8, u32>>(bytes) else { return };
+    ROOM.with_borrow_mut(|room| {
+        if room.status().ended || room.status().clients == 0 {
+            *room = room_with_client(u64::from(room.status().tick.0)).0;
+        }
+        let now = Micros(u64::from(room.status().tick.0) * 33_333);
+        room.handle(Event::Message { client: CLIENT, message }, now);
+        room.tick(now);
+        while room.poll_output().is_some() {}
+    });
+}
+
+/// Bytes as operations on a simulation, compared with the oracle at every tick: one byte an operation.
+pub fn operations(bytes: &[u8]) {
+    let Some((&seed, operations)) = bytes.split_first() else { return };
+    let radius = [0.0, 30.0, 60.0][usize::from(seed % 3)];
+    let mut sim = Sim::new(ChaosGame::new(u64::from(seed), 30, radius), 30, u64::from(seed));
+    sim.join("one", Profile::default());
+    for operation in operations.iter().take(OPERATIONS_MAX) {
+        operate(&mut sim, *operation);
+    }
+    let ids: Vec<_> = sim.clients.keys().copied().collect();
+    for id in ids {
+        sim.room.handle(Event::Writable { client: id, writable: true }, sim.now);
+        sim.client(id).stalled = false;
+    }
+    sim.run(100);
+    for client in sim.clients.values() {
+        assert_eq!(client.session.stats().mismatches, 0);
+    }
+}
+
+fn operate(sim: &mut Sim<ChaosGame>, operation: u8) {
+    let ids: Vec<ClientId> = sim.clients.keys().copied().collect();
+    let number = operation >> 3;
+    let id = ids.get(usize::from(number) % ids.len().max(1)).copied();
+    let now = sim.now;
+    match (operation & 7, id) {
+        (0, _) if ids.len() < 5 => {
+            sim.join("more", Profile { delay_micros: u64::from(number) * 3_000, ..Profile::default() });
+        }
+        (1, Some(id)) if ids.len() > 1 => sim.leave(id),
+        (2, Some(id)) => sim.client(id).stalled ^= true,
+        (3, Some(id)) => {
+            let message = ClientMessage::Resync { tick: Tick(u32::from(number)) };
+            sim.room.handle(Event::Message { client: id, message }, now);
+        }
+        (4, Some(id)) => sim.room.handle(Event::Writable { client: id, writable: number & 1 == 0 }, now),
+        (5, Some(id)) => sim.client(id).session.set_input(number, now),
+        (6, Some(id)) => drop(sim.client(id).session.send_command(u32::from(number))),
+        _ => sim.run(1 + u32::from(number)),
+    }
+    sim.step();
+}
