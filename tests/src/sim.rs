@@ -6,8 +6,9 @@ use std::collections::BTreeMap;
 use tickwire_server::host::{Event, Output, Room, RoomConfig};
 use tickwire_server::simulation::Game;
 use tickwire_shared::client::{Happening, Identity, Session};
+use tickwire_shared::limits::PROTOCOL_VERSION;
 use tickwire_shared::wire::codec;
-use tickwire_shared::wire::message::{ClientMessage, ResumeToken};
+use tickwire_shared::wire::message::{ClientMessage, Hello, ResumeToken};
 use tickwire_shared::{ClientId, Close, Micros, Protocol, Tick};
 
 use crate::link::{Link, Profile};
@@ -225,5 +226,21 @@ fn note_happenings<P: Protocol>(
         } else {
             client.happenings.push(happening);
         }
+    }
+}
+
+/// The Hello of a client that fits, without a session around it.
+#[must_use]
+pub fn hello<P: Protocol>(name: &str) -> Hello {
+    let schema = P::schema();
+    Hello {
+        protocol: PROTOCOL_VERSION,
+        schema: schema.hash(),
+        parts: schema.part_hashes(),
+        name: name.to_owned(),
+        room: String::new(),
+        token: None,
+        resume: None,
+        tables: P::tables().version(),
     }
 }

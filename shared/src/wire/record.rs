@@ -12,6 +12,10 @@ use crate::schema::{FieldClass, KindPlan, View};
 /// Writes the window as `view` sees it.
 pub fn write<S: SymbolSink>(kind: &KindPlan, view: View, stride: usize, window: Window<'_>, out: &mut S) {
     kind.seen(view).for_each(|field| residual::write_absolute(field, window.state(0), out));
+    write_older(kind, view, stride, window, out);
+}
+
+fn write_older<S: SymbolSink>(kind: &KindPlan, view: View, stride: usize, window: Window<'_>, out: &mut S) {
     let mut backwards = Backwards::new(window.state(0), stride);
     for age in 1..HISTORY {
         update::write(kind, view, Step::Moved, backwards.window(), window.state(age), out);
@@ -60,11 +64,7 @@ pub fn write_gap<S: SymbolSink>(gap: &Gap<'_>, held: Window<'_>, window: Window<
     let &Gap { kind, view, stride, .. } = gap;
     let ahead = gap.extrapolate(held);
     update::write(kind, view, Step::Moved, Window::new(&ahead, stride), window.state(0), out);
-    let mut backwards = Backwards::new(window.state(0), stride);
-    for age in 1..HISTORY {
-        update::write(kind, view, Step::Moved, backwards.window(), window.state(age), out);
-        backwards.push(window.state(age));
-    }
+    write_older(kind, view, stride, window, out);
 }
 
 /// Reads what [`write_gap`] wrote into `window`, four states of the gap's stride.

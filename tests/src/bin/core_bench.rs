@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 use tickwire_server::arena::{ArenaConfig, ArenaGame};
 use tickwire_server::host::{Event, Output, Room, RoomConfig};
 use tickwire_shared::arena::{Arena, ArenaInput};
-use tickwire_shared::limits::PROTOCOL_VERSION;
-use tickwire_shared::wire::message::{Ack, ClientMessage, Hello, ResumeToken};
-use tickwire_shared::{ClientId, Micros, Protocol};
+use tickwire_shared::wire::message::{Ack, ClientMessage, ResumeToken};
+use tickwire_shared::{ClientId, Micros};
 use tickwire_tests::seeds::Dice;
+use tickwire_tests::sim::hello;
 
 struct Scene {
     name: &'static str,
@@ -45,7 +45,11 @@ fn run(scene: &Scene) {
     let config = RoomConfig { name: "bench".to_owned(), tick_hz: 30, capacity: 5000, seed: 1 };
     let mut room = Room::new(ArenaGame::new(scene.arena), config).expect("a schema");
     for number in 0..scene.clients {
-        let event = Event::Join { client: ClientId(number), hello: hello(), resume: ResumeToken([0; 16]) };
+        let event = Event::Join {
+            client: ClientId(number),
+            hello: hello::<Arena>("bench"),
+            resume: ResumeToken([0; 16]),
+        };
         room.handle(event, Micros(0));
     }
     let mut dice = Dice::new(1);
@@ -96,20 +100,6 @@ fn run(scene: &Scene) {
         (counters.updates_spliced_bits - before.updates_spliced_bits) as f64
             / (counters.updates_spliced - before.updates_spliced) as f64,
     );
-}
-
-fn hello() -> Hello {
-    let schema = Arena::schema();
-    Hello {
-        protocol: PROTOCOL_VERSION,
-        schema: schema.hash(),
-        parts: schema.part_hashes(),
-        name: "bench".to_owned(),
-        room: String::new(),
-        token: None,
-        resume: None,
-        tables: Arena::tables().version(),
-    }
 }
 
 #[allow(clippy::disallowed_methods, reason = "a bench measures time")]

@@ -3,10 +3,10 @@
 use tickwire_server::arena::{ArenaConfig, ArenaGame};
 use tickwire_server::host::{Event, Room, RoomConfig};
 use tickwire_shared::arena::{Arena, ArenaInput};
-use tickwire_shared::limits::PROTOCOL_VERSION;
-use tickwire_shared::wire::message::{ClientMessage, Hello, ResumeToken};
-use tickwire_shared::{ClientId, Micros, Protocol};
+use tickwire_shared::wire::message::{ClientMessage, ResumeToken};
+use tickwire_shared::{ClientId, Micros};
 use tickwire_tests::seeds::Dice;
+use tickwire_tests::sim::hello;
 
 /// Hash of the world after each of `ticks` ticks of a seeded game with four players.
 fn hashes(seed: u64, ticks: u32) -> Vec<u64> {
@@ -16,7 +16,10 @@ fn hashes(seed: u64, ticks: u32) -> Vec<u64> {
     let mut dice = Dice::new(seed);
     let clients = [1, 2, 3, 4].map(ClientId);
     for client in clients {
-        room.handle(Event::Join { client, hello: hello(), resume: ResumeToken([0; 16]) }, Micros(0));
+        room.handle(
+            Event::Join { client, hello: hello::<Arena>("one"), resume: ResumeToken([0; 16]) },
+            Micros(0),
+        );
     }
     (0..ticks)
         .map(|tick| {
@@ -34,20 +37,6 @@ fn hashes(seed: u64, ticks: u32) -> Vec<u64> {
             room.state_hash()
         })
         .collect()
-}
-
-fn hello() -> Hello {
-    let schema = Arena::schema();
-    Hello {
-        protocol: PROTOCOL_VERSION,
-        schema: schema.hash(),
-        parts: schema.part_hashes(),
-        name: "one".to_owned(),
-        room: String::new(),
-        token: None,
-        resume: None,
-        tables: 0,
-    }
 }
 
 #[test]

@@ -4,30 +4,15 @@ use tickwire_server::arena::{ArenaConfig, ArenaGame};
 use tickwire_server::host::{Event, Output, RestoreError, Room, RoomConfig};
 use tickwire_server::simulation::Game;
 use tickwire_shared::arena::Arena;
-use tickwire_shared::limits::PROTOCOL_VERSION;
 use tickwire_shared::tick::Micros;
 use tickwire_shared::wire::message::{ClientMessage, Hello, ResumeToken};
-use tickwire_shared::{ClientId, Close, CloseCode, Protocol};
+use tickwire_shared::{ClientId, Close, CloseCode};
 use tickwire_tests::chaos::{Chaos, ChaosGame};
 use tickwire_tests::link::Profile;
-use tickwire_tests::sim::Sim;
+use tickwire_tests::sim::{Sim, hello};
 
 fn config(capacity: usize) -> RoomConfig {
     RoomConfig { name: "test".to_owned(), tick_hz: 30, capacity, seed: 1 }
-}
-
-fn hello<P: Protocol>() -> Hello {
-    let schema = P::schema();
-    Hello {
-        protocol: PROTOCOL_VERSION,
-        schema: schema.hash(),
-        parts: schema.part_hashes(),
-        name: "ann".to_owned(),
-        room: String::new(),
-        token: None,
-        resume: None,
-        tables: P::tables().version(),
-    }
 }
 
 fn join<G: Game>(room: &mut Room<G>, client: u32, hello: Hello) -> Option<Close> {
@@ -45,37 +30,37 @@ fn join<G: Game>(room: &mut Room<G>, client: u32, hello: Hello) -> Option<Close>
 #[test]
 fn another_schema_is_named() {
     let mut room = Room::new(ChaosGame::new(1, 5, 0.0), config(10)).expect("a schema");
-    let close = join(&mut room, 1, hello::<Arena>()).expect("refused");
+    let close = join(&mut room, 1, hello::<Arena>("ann")).expect("refused");
     assert_eq!(close.code, CloseCode::SchemaMismatch);
     assert!(close.reason.contains("game chaos revision 1"), "{}", close.reason);
 
-    let mut renamed = hello::<Chaos>();
+    let mut renamed = hello::<Chaos>("ann");
     renamed.schema ^= 1;
     renamed.parts[3] ^= 1;
     let close = join(&mut room, 2, renamed).expect("refused");
     assert!(close.reason.contains("Body.rotation"), "{}", close.reason);
 
-    let other_protocol = Hello { protocol: 99, ..hello::<Chaos>() };
+    let other_protocol = Hello { protocol: 99, ..hello::<Chaos>("ann") };
     assert_eq!(join(&mut room, 3, other_protocol).map(|close| close.code), Some(CloseCode::SchemaMismatch));
-    assert_eq!(join(&mut room, 4, hello::<Chaos>()), None);
+    assert_eq!(join(&mut room, 4, hello::<Chaos>("ann")), None);
 }
 
 #[test]
 fn a_full_room_says_so() {
     let mut room = Room::new(ChaosGame::new(1, 5, 0.0), config(2)).expect("a schema");
-    assert_eq!(join(&mut room, 1, hello::<Chaos>()), None);
-    assert_eq!(join(&mut room, 2, hello::<Chaos>()), None);
-    let close = join(&mut room, 3, hello::<Chaos>()).expect("refused");
+    assert_eq!(join(&mut room, 1, hello::<Chaos>("ann")), None);
+    assert_eq!(join(&mut room, 2, hello::<Chaos>("ann")), None);
+    let close = join(&mut room, 3, hello::<Chaos>("ann")).expect("refused");
     assert_eq!(close.code, CloseCode::Full);
     room.handle(Event::Leave { client: ClientId(1) }, Micros(0));
-    assert_eq!(join(&mut room, 4, hello::<Chaos>()), None);
+    assert_eq!(join(&mut room, 4, hello::<Chaos>("ann")), None);
 }
 
 #[test]
 fn a_second_hello_ends_the_session() {
     let mut room = Room::new(ChaosGame::new(1, 5, 0.0), config(2)).expect("a schema");
-    assert_eq!(join(&mut room, 1, hello::<Chaos>()), None);
-    let message = ClientMessage::Hello(hello::<Chaos>());
+    assert_eq!(join(&mut room, 1, hello::<Chaos>("ann")), None);
+    let message = ClientMessage::Hello(hello::<Chaos>("ann"));
     room.handle(Event::Message { client: ClientId(1), message }, Micros(0));
     let close = room.poll_output();
     assert!(matches!(close, Some(Output::Close { close, .. }) if close.code == CloseCode::BadMessage));
@@ -116,7 +101,7 @@ fn a_panic_of_the_game_ends_its_room_only() {
     assert_eq!(doomed.room.counters().closes[&CloseCode::Internal], 2);
     assert!(other.client(witness).closed.is_none() && other.client(witness).frames > 50);
     // Whoever comes later is told that the room is closed, not left waiting.
-    let close = join(&mut doomed.room, 77, hello::<Chaos>()).expect("refused");
+    let close = join(&mut doomed.room, 77, hello::<Chaos>("ann")).expect("refused");
     assert_eq!(close.code, CloseCode::RoomClosed);
 }
 

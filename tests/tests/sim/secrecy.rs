@@ -1,32 +1,18 @@
 //! What a client is not told it cannot work out, not even from the lengths of its frames.
 
 use tickwire_server::host::{Event, Output, Room, RoomConfig};
-use tickwire_shared::limits::PROTOCOL_VERSION;
+use tickwire_shared::ClientId;
 use tickwire_shared::tick::Micros;
-use tickwire_shared::wire::message::{Hello, ResumeToken};
-use tickwire_shared::{ClientId, Protocol};
+use tickwire_shared::wire::message::ResumeToken;
 use tickwire_tests::chaos::{Chaos, ChaosGame, ONLOOKER};
 use tickwire_tests::seeds::for_seeds;
+use tickwire_tests::sim::hello;
 
 /// What two clients were told, and a hash of all worlds on the way.
 struct Told {
     onlooker: Vec<Vec<u8>>,
     insider: Vec<Vec<u8>>,
     worlds: u64,
-}
-
-fn hello_of() -> Hello {
-    let schema = Chaos::schema();
-    Hello {
-        protocol: PROTOCOL_VERSION,
-        schema: schema.hash(),
-        parts: schema.part_hashes(),
-        name: String::new(),
-        room: String::new(),
-        token: None,
-        resume: None,
-        tables: Chaos::tables().version(),
-    }
 }
 
 /// All messages that an onlooker receives while hidden fields take values that depend on `salt`.
@@ -36,11 +22,15 @@ fn messages(seed: u64, salt: u32) -> Told {
     let config = RoomConfig { name: "test".to_owned(), tick_hz: 30, capacity: 9, seed };
     let mut room = Room::new(game, config).expect("a schema");
     let onlooker = ClientId(1);
-    let hello = Hello { name: ONLOOKER.to_owned(), ..hello_of() };
-    room.handle(Event::Join { client: onlooker, hello, resume: ResumeToken([0; 16]) }, Micros(0));
+    room.handle(
+        Event::Join { client: onlooker, hello: hello::<Chaos>(ONLOOKER), resume: ResumeToken([0; 16]) },
+        Micros(0),
+    );
     let insider = ClientId(2);
-    let hello = Hello { name: "insider".to_owned(), ..hello_of() };
-    room.handle(Event::Join { client: insider, hello, resume: ResumeToken([0; 16]) }, Micros(0));
+    room.handle(
+        Event::Join { client: insider, hello: hello::<Chaos>("insider"), resume: ResumeToken([0; 16]) },
+        Micros(0),
+    );
     let (mut all, mut insiders) = (Vec::new(), Vec::new());
     let mut worlds = 0_u64;
     for tick in 1..60_u64 {

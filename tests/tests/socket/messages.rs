@@ -1,10 +1,9 @@
 //! Well-framed messages that a session does not allow.
 
 use tickwire_shared::arena::{ArenaInput, Command};
-use tickwire_shared::limits::PROTOCOL_VERSION;
 use tickwire_shared::wire::codec;
 use tickwire_shared::wire::message::{ClientMessage, Hello};
-use tickwire_shared::{Protocol, Tick, arena::Arena};
+use tickwire_shared::{Tick, arena::Arena};
 
 use crate::player::{Player, Witness, hello};
 use crate::raw::{BINARY, DATA, JSON, Raw, TEXT, frame};
@@ -13,17 +12,7 @@ use crate::server::{config, start};
 type Message = ClientMessage<ArenaInput, Command>;
 
 fn greeting(change: impl FnOnce(&mut Hello)) -> Vec<u8> {
-    let schema = Arena::schema();
-    let mut hello = Hello {
-        protocol: PROTOCOL_VERSION,
-        schema: schema.hash(),
-        parts: schema.part_hashes(),
-        name: "ann".to_owned(),
-        room: String::new(),
-        token: None,
-        resume: None,
-        tables: 0,
-    };
+    let mut hello = tickwire_tests::sim::hello::<Arena>("ann");
     change(&mut hello);
     codec::encode(&Message::Hello(hello))
 }
