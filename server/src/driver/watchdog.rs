@@ -17,7 +17,10 @@ pub(super) struct Watchdog {
     hello: u64,
     partial: u64,
     silence: u64,
+    /// Pings since the last frame.
     pings: u32,
+    /// When the last of them went out; without one, when the last frame came.
+    pinged_at: Micros,
 }
 
 /// How the connection is doing.
@@ -50,6 +53,7 @@ impl Watchdog {
             partial: micros(limits.partial_frame_deadline),
             silence: micros(limits.ping_after),
             pings: 0,
+            pinged_at: now,
         }
     }
 
@@ -68,17 +72,19 @@ impl Watchdog {
             // One may begin at any time.
             None => self.partial / 2,
         });
-        let silence = now.since(pulse.frame_at);
-        if silence < self.silence {
-            self.pings = 0;
-        } else if silence >= self.silence * u64::from(PING_MISSES_MAX + 1) {
-            return deadline("no answer to pings");
-        } else if silence >= self.silence * u64::from(self.pings + 1) {
-            self.pings += 1;
+        if self.pings == 0 || pulse.frame_at > self.pinged_at {
+            (self.pings, self.pinged_at) = (0, pulse.frame_at);
+        }
+        // Counted from the last ping that really went out: if we ourselves stood still, nobody pays for it.
+        let unanswered = now.since(self.pinged_at);
+        if unanswered >= self.silence {
+            if self.pings == PING_MISSES_MAX {
+                return deadline("no answer to pings");
+            }
+            (self.pings, self.pinged_at) = (self.pings + 1, now);
             return Check::Ping;
         }
-        let next = self.silence * u64::from(self.pings + 1);
-        Check::Wait(Duration::from_micros(wait.min(next.saturating_sub(silence)).max(1_000)))
+        Check::Wait(Duration::from_micros(wait.min(self.silence - unanswered).max(1_000)))
     }
 }
 
@@ -128,6 +134,15 @@ mod tests {
         assert_eq!(dog.check(quiet, at(30)), Check::Ping);
         assert!(matches!(dog.check(quiet, at(44)), Check::Wait(_)));
         assert!(is_close(&dog.check(quiet, at(45)), "no answer to pings"));
+    }
+
+    #[test]
+    fn a_stop_of_our_own_closes_nobody() {
+        let mut dog = Watchdog::new(&Limits::default(), at(0));
+        let quiet = pulse(true, at(0), None);
+        assert_eq!(dog.check(quiet, at(100)), Check::Ping);
+        assert_eq!(dog.check(quiet, at(115)), Check::Ping);
+        assert!(is_close(&dog.check(quiet, at(130)), "no answer to pings"));
     }
 
     #[test]
