@@ -25,8 +25,7 @@ fn config() -> impl bincode::config::Config {
 /// # Panics
 /// When `value` is larger than the decoding bound or its `Serialize` fails, which is a bug of its author.
 pub fn encode_into<T: Serialize>(value: &T, out: &mut Vec<u8>) {
-    let bytes = bincode::serde::encode_to_vec(value, config()).expect("own types serialize");
-    out.extend_from_slice(&bytes);
+    out.extend_from_slice(&encode(value));
 }
 
 /// The bytes of `value`.

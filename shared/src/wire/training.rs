@@ -85,18 +85,25 @@ pub fn cost(recording: &Recording, tables: &Tables) -> Cost {
 }
 
 /// One entity-tick as a server would see it.
-struct Update<'a> {
-    kind: KindId,
-    step: Step,
-    window: &'a [i32],
-    state: &'a [i32],
-    changed: bool,
-    due: bool,
+#[derive(Clone, Copy, Debug)]
+pub struct Update<'a> {
+    /// The entity's kind.
+    pub kind: KindId,
+    /// How it came to its new state.
+    pub step: Step,
+    /// The four states before, of the plan's stride.
+    pub window: &'a [i32],
+    /// The new state, of the plan's stride.
+    pub state: &'a [i32],
+    /// Whether it differs from the state before.
+    pub changed: bool,
+    /// Whether an update would be coded: it differs from one of the four.
+    pub due: bool,
 }
 
 /// Walks through a recording with the windows that both ends would hold. An entity's first tick is a record and
 /// is left out.
-fn replay(recording: &Recording, mut each: impl FnMut(&Plan, Update<'_>)) {
+pub fn replay(recording: &Recording, mut each: impl FnMut(&Plan, Update<'_>)) {
     let plan = Plan::new(&recording.schema);
     let mut windows: BTreeMap<NetId, Vec<i32>> = BTreeMap::new();
     for tick in &recording.ticks {

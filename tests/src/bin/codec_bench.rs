@@ -7,12 +7,11 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Instant;
 
-use tickwire_shared::limits::HISTORY;
 use tickwire_shared::schema::{Audience, FieldClass, FieldSchema, KindSchema, Plan, View};
 use tickwire_shared::wire::bits::{BitReader, BitSink, BitWriter};
 use tickwire_shared::wire::residual::{Coder, Decoder, Window};
 use tickwire_shared::wire::tables::{Counts, Tables};
-use tickwire_shared::wire::training::{self, Recorded, Recording};
+use tickwire_shared::wire::training::{self, Recorded, Recording, Update};
 use tickwire_shared::wire::update::{self, Step};
 use tickwire_shared::wire::{codec, record};
 use tickwire_shared::{KindId, NetId};
@@ -76,56 +75,28 @@ fn row(name: &str, recording: &Recording, generic: &Tables, own: Option<&Tables>
     println!("{name:<44} {changing:>8.1}% {packed:>10.2} {:>10.2} {own}", cost.bits_per_changed());
 }
 
-/// One entity-tick with the window before it.
-struct Coded {
-    window: Vec<i32>,
-    state: Vec<i32>,
-    due: bool,
-}
-
-/// Every entity-tick of a recording of one kind, tick by tick.
-fn steps(recording: &Recording) -> Vec<Vec<Coded>> {
-    let mut windows: BTreeMap<NetId, Vec<i32>> = BTreeMap::new();
-    let of_tick = |tick: &Vec<Recorded>| {
-        let step = |entity: &Recorded| {
-            let Some(window) = windows.get_mut(&entity.id) else {
-                windows.insert(entity.id, entity.state.repeat(HISTORY));
-                return None;
-            };
-            let stride = entity.state.len();
-            let step = Coded {
-                due: window.chunks_exact(stride).any(|old| old != entity.state),
-                window: window.clone(),
-                state: entity.state.clone(),
-            };
-            update::shift(window, stride, Step::Moved, &entity.state);
-            Some(step)
-        };
-        tick.iter().filter_map(step).collect()
-    };
-    recording.ticks.iter().map(of_tick).collect()
-}
-
-/// Decodes every update and compares. Recordings with several kinds are checked by the tests instead.
+/// Decodes every update and compares.
 fn check(recording: &Recording, tables: &Tables) {
-    if recording.schema.kinds.len() > 1 {
-        return;
-    }
-    let plan = Plan::new(&recording.schema);
-    let (kind, stride) = (&plan.kinds[0], plan.stride);
     let mut writer = BitWriter::default();
-    for step in steps(recording).into_iter().flatten().filter(|step| step.due) {
-        let window = Window::new(&step.window, stride);
+    training::replay(recording, |plan, update| {
+        let Update { step, state, due, .. } = update;
+        if !due {
+            return;
+        }
+        let (kind, window) = (plan.kind(update.kind), Window::new(update.window, plan.stride));
         let mut coder = Coder { tables, out: &mut writer };
-        update::write(kind, View::Public, Step::Moved, window, &step.state, &mut coder);
+        update::write(kind, View::Public, step, window, state, &mut coder);
         let bytes = writer.take_bytes();
         let mut bits = BitReader::new(&bytes);
-        let mut state = vec![0; stride];
-        let read =
-            update::read(kind, View::Public, window, &mut state, &mut Decoder { tables, bits: &mut bits });
-        assert_eq!((read, &state), (Ok(Step::Moved), &step.state), "decoded another state");
+        let mut decoded = vec![0; plan.stride];
+        let mut decoder = Decoder { tables, bits: &mut bits };
+        let read = update::read(kind, View::Public, window, &mut decoded, &mut decoder);
+        assert_eq!(read, Ok(step));
+        for field in kind.seen(View::Public) {
+            assert_eq!(field.of(&decoded), field.of(state), "decoded another state");
+        }
         bits.finish().expect("nothing left over");
-    }
+    });
 }
 
 /// The yardstick that says whether the scene is the right one: changed fields only, as differences in classes of 4,
@@ -171,36 +142,41 @@ fn write_difference(difference: i32, writer: &mut BitWriter) {
 fn times(recording: &Recording, tables: &Tables) {
     let plan = Plan::new(&recording.schema);
     let (kind, stride) = (&plan.kinds[0], plan.stride);
-    let all: Vec<_> = steps(recording).into_iter().flatten().filter(|step| step.due).collect();
+    let mut all: Vec<(Vec<i32>, Vec<i32>)> = Vec::new();
+    training::replay(recording, |_, update| {
+        if update.due {
+            all.push((update.window.to_vec(), update.state.to_vec()));
+        }
+    });
     let (mut writer, mut encode, mut decode) = (BitWriter::default(), Vec::new(), Vec::new());
     for _ in 0..5 {
         let started = clock();
-        for step in &all {
-            let window = Window::new(&step.window, stride);
+        for (window, state) in &all {
+            let window = Window::new(window, stride);
             update::write(
                 kind,
                 View::Public,
                 Step::Moved,
                 window,
-                &step.state,
+                state,
                 &mut Coder { tables, out: &mut writer },
             );
         }
         encode.push(started.elapsed().as_nanos() as f64 / all.len() as f64);
         let bytes = writer.take_bytes();
-        let (mut bits, mut state) = (BitReader::new(&bytes), vec![0; stride]);
+        let (mut bits, mut decoded) = (BitReader::new(&bytes), vec![0; stride]);
         let started = clock();
-        for step in &all {
+        for (window, state) in &all {
             let mut decoder = Decoder { tables, bits: &mut bits };
-            let window = Window::new(&step.window, stride);
-            update::read(kind, View::Public, window, &mut state, &mut decoder).expect("own bits");
-            assert_eq!(state[0], step.state[0]);
+            let window = Window::new(window, stride);
+            update::read(kind, View::Public, window, &mut decoded, &mut decoder).expect("own bits");
+            assert_eq!(decoded[0], state[0]);
         }
         decode.push(started.elapsed().as_nanos() as f64 / all.len() as f64);
     }
     let (mut records, mut count) = (0, 0);
-    for step in all.iter().step_by(97) {
-        let window = Window::new(&step.window, stride);
+    for (window, _) in all.iter().step_by(97) {
+        let window = Window::new(window, stride);
         record::write(kind, View::Public, stride, window, &mut Coder { tables, out: &mut writer });
         records += writer.len_bits();
         count += 1;
