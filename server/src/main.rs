@@ -10,7 +10,7 @@ use clap::{Args, Parser, Subcommand};
 use figment::value::Value;
 use tickwire_server::arena::{ArenaConfig, ArenaDialect, ArenaGame};
 use tickwire_server::config::{Config, Flags};
-use tickwire_server::driver;
+use tickwire_server::driver::{self, RunError};
 use tickwire_shared::Protocol;
 use tickwire_shared::arena::Arena;
 use tickwire_shared::schema::{Schema, diff};
@@ -86,9 +86,24 @@ struct ConfigArgs {
     /// Address of the admin port [default: 127.0.0.1:7778].
     #[arg(long, value_name = "ADDR")]
     admin_listen: Option<SocketAddr>,
-    /// Serve a public address without TLS.
+    /// Serve everybody on a public address without TLS.
     #[arg(long)]
     allow_plaintext: bool,
+    /// PEM file with the certificate chain; with --tls-key it switches TLS on. Read again when it changes.
+    #[arg(long, value_name = "FILE")]
+    tls_cert: Option<PathBuf>,
+    /// PEM file with the certificate's private key.
+    #[arg(long, value_name = "FILE")]
+    tls_key: Option<PathBuf>,
+    /// TLS with a certificate that is made now and that no client knows, for development.
+    #[arg(long)]
+    tls_self_signed: bool,
+    /// A network of proxies that are believed, like 10.0.0.0/8; may be repeated.
+    #[arg(long = "trusted-proxy", value_name = "NETWORK")]
+    trusted_proxies: Vec<String>,
+    /// Connections from trusted proxies begin with a PROXY header: off or v2 [default: off].
+    #[arg(long, value_name = "VERSION", value_parser = ["off", "v2"])]
+    proxy_protocol: Option<String>,
     /// Ticks per second, 1 to 240 [default: 30].
     #[arg(long, value_name = "N")]
     tick_hz: Option<u16>,
@@ -130,19 +145,24 @@ struct ConfigArgs {
 impl ConfigArgs {
     fn load(self) -> Result<Config, ExitCode> {
         let file = self.config.clone();
-        Config::load(file.as_deref(), self.flags()).map_err(|error| {
-            eprintln!("tickwire-server: {error}");
-            ExitCode::from(EXIT_USAGE)
-        })
+        let config = Config::load(file.as_deref(), self.flags()).map_err(|error| refuse(&error))?;
+        driver::check_files(&config).map_err(|error| refuse(&error))?;
+        Ok(config)
     }
 
     fn flags(self) -> Flags {
         let number = |value: Option<u64>| value.map(Value::from);
-        let origins = (!self.allowed_origins.is_empty()).then(|| Value::from(self.allowed_origins));
+        let list = |list: Vec<String>| (!list.is_empty()).then(|| Value::from(list));
+        let path = |path: Option<PathBuf>| path.map(|path| Value::from(path.to_string_lossy().into_owned()));
         [
             ("listen", self.listen.map(|address| Value::from(address.to_string()))),
             ("admin_listen", self.admin_listen.map(|address| Value::from(address.to_string()))),
             ("allow_plaintext", self.allow_plaintext.then(|| Value::from(true))),
+            ("tls.cert", path(self.tls_cert)),
+            ("tls.key", path(self.tls_key)),
+            ("tls.self_signed", self.tls_self_signed.then(|| Value::from(true))),
+            ("proxy.trusted", list(self.trusted_proxies)),
+            ("proxy.protocol", self.proxy_protocol.map(Value::from)),
             ("tick_hz", number(self.tick_hz.map(u64::from))),
             ("arena.bots", number(self.bots.map(u64::from))),
             ("arena.drones", number(self.drones.map(u64::from))),
@@ -154,7 +174,7 @@ impl ConfigArgs {
             ("connections_max", number(self.connections_max.map(|value| value as u64))),
             ("json_session", self.json_session.map(Value::from)),
             ("json_state_hz", number(self.json_state_hz.map(u64::from))),
-            ("allowed_origins", origins),
+            ("allowed_origins", list(self.allowed_origins)),
         ]
         .into_iter()
         .filter_map(|(key, value)| Some((key, value?)))
@@ -193,7 +213,10 @@ fn serve(config: Config) -> Result<(), ExitCode> {
     };
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| fail(&error))?;
-    runtime.block_on(driver::run(make_game, ArenaDialect, config)).map_err(|error| fail(&error))
+    runtime.block_on(driver::run(make_game, ArenaDialect, config)).map_err(|error| match error {
+        RunError::Config(error) => refuse(&error),
+        error => fail(&error),
+    })
 }
 
 fn print_config(config: &Config) -> Result<(), ExitCode> {
@@ -256,6 +279,11 @@ fn healthcheck(url: &str) -> Result<(), std::io::Error> {
         b"HTTP/1.1 200" => Ok(()),
         other => Err(std::io::Error::other(format!("not ready: {}", String::from_utf8_lossy(other)))),
     }
+}
+
+fn refuse(error: &dyn std::fmt::Display) -> ExitCode {
+    eprintln!("tickwire-server: {error}");
+    ExitCode::from(EXIT_USAGE)
 }
 
 fn fail(error: &dyn std::fmt::Display) -> ExitCode {

@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use tickwire_shared::wire::codec::{self, CodecError};
 use tickwire_shared::{Close, CloseCode, Micros, Protocol};
-use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::task::JoinHandle;
 
@@ -19,7 +18,8 @@ use super::hub::Hub;
 use super::json::Gateway;
 use super::link::{Downlink, GATEWAY_FRAMES_MAX};
 use super::meter::{FrameKind, Meter, Verdict};
-use super::socket::{Driven, Failure, FrameReader, Kind, Outbox, ReadSide, Received, Vitals};
+use super::peer::Peer;
+use super::socket::{Driven, Failure, FrameReader, Kind, Outbox, ReadSide, Received, Stream, Vitals};
 use super::tally::{Drop as Dropped, Ended};
 use super::upgrade::Subprotocol;
 use super::watchdog::{Check, Pulse, Watchdog};
@@ -33,18 +33,19 @@ const TEXTS_MAX: usize = 32;
 
 /// A connection that has just been upgraded.
 pub(super) struct Opened {
-    pub(super) stream: TcpStream,
+    pub(super) stream: Stream,
     /// Read together with the request.
     pub(super) ahead: Vec<u8>,
     pub(super) subprotocol: Subprotocol,
+    pub(super) peer: Peer,
     /// Its place among the sessions.
     pub(super) permit: OwnedSemaphorePermit,
 }
 
 /// Serves a connection until it is gone.
 pub(super) async fn serve<P: Protocol>(hub: Arc<Hub<P>>, opened: Opened) {
-    let Opened { stream, ahead, subprotocol, permit } = opened;
-    let (read, write) = stream.into_split();
+    let Opened { stream, ahead, subprotocol, peer, permit } = opened;
+    let (read, write) = stream.split();
     let outbox = Arc::new(Outbox::new(write));
     let vitals = Arc::new(Vitals::new(hub.clock.now()));
     let joined = Arc::new(AtomicBool::new(false));
@@ -70,7 +71,8 @@ pub(super) async fn serve<P: Protocol>(hub: Arc<Hub<P>>, opened: Opened) {
     let ended = keeper.keep().await;
     hub.tally.ended(ended);
     hub.tally.sent_bytes.add(outbox.sent_bytes());
-    tracing::debug!(how = ended.label(), subprotocol = subprotocol.name(), "connection ended");
+    let (how, subprotocol) = (ended.label(), subprotocol.name());
+    tracing::debug!(peer = %peer.address, how, subprotocol, "connection ended");
     drop(permit);
 }
 
@@ -233,7 +235,7 @@ impl<P: Protocol> Keeper<'_, P> {
         };
         let ended = match driven {
             Driven::CloseSent => {
-                self.outbox.shutdown();
+                let _ = tokio::time::timeout(CLOSE_DEADLINE, self.outbox.shutdown()).await;
                 let _ = tokio::time::timeout(LINGER, &mut self.reader).await;
                 self.outbox.closed_with()
             }

@@ -8,12 +8,14 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::map_response;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
-use axum::{Json, Router};
+use axum::{Extension, Json, Router};
 use serde_json::json;
 use tickwire_shared::Protocol;
 
+use super::arrival::Reception;
 use super::connection::{self, Opened};
 use super::hub::Hub;
+use super::peer::Peer;
 use super::upgrade::{self, Asked, Policy, Refusal};
 use super::{metrics, socket};
 
@@ -45,6 +47,20 @@ pub(super) fn admin<P: Protocol>(hub: Arc<Hub<P>>) -> Router {
         .route("/metrics", get(metrics::<P>))
         .layer(map_response(one_answer))
         .with_state(hub)
+}
+
+/// What those get who may only be told why they get nothing.
+pub(super) fn refusing(reception: Reception) -> Router {
+    let (status, sentence) = match reception {
+        Reception::ProxiesOnly => (
+            StatusCode::FORBIDDEN,
+            "This port takes plain text from its proxies only (proxy.trusted): connect to the proxy.\n",
+        ),
+        Reception::WantsTls | Reception::Served => {
+            (StatusCode::BAD_REQUEST, "This port speaks TLS: use https:// here, and wss:// for a session.\n")
+        }
+    };
+    Router::new().fallback(move || async move { (status, sentence) }).layer(map_response(one_answer))
 }
 
 /// One answer per connection: otherwise a few peers that ask now and then would hold all places for handshakes.
@@ -94,10 +110,23 @@ async fn metrics<P: Protocol>(State(hub): State<Arc<Hub<P>>>) -> Response {
     (headers, metrics::text(&hub)).into_response()
 }
 
-async fn websocket<P: Protocol>(State(hub): State<Arc<Hub<P>>>, mut request: Request) -> Response {
-    let asked = Asked { method: request.method(), version: request.version(), headers: request.headers() };
-    let policy =
-        Policy { json_allowed: hub.config.json_allowed(), allowed_origins: &hub.config.allowed_origins };
+async fn websocket<P: Protocol>(
+    State(hub): State<Arc<Hub<P>>>,
+    Extension(peer): Extension<Peer>,
+    mut request: Request,
+) -> Response {
+    let peer = peer.behind(request.headers(), &hub.config.proxy);
+    let asked = Asked {
+        method: request.method(),
+        version: request.version(),
+        headers: request.headers(),
+        secure: peer.secure,
+    };
+    let policy = Policy {
+        json_allowed: hub.config.json_allowed(),
+        allowed_origins: &hub.config.allowed_origins,
+        absent_origin: hub.config.absent_origin,
+    };
     let subprotocol = match upgrade::check(asked, policy) {
         Ok(subprotocol) => subprotocol,
         Err(refusal) => return refuse(&hub, refusal),
@@ -116,7 +145,7 @@ async fn websocket<P: Protocol>(State(hub): State<Arc<Hub<P>>>, mut request: Req
     response.headers_mut().insert(header::SEC_WEBSOCKET_PROTOCOL, name);
     tokio::spawn(async move {
         if let Some((stream, ahead)) = pending.stream(hub.config.limits.head_deadline).await {
-            connection::serve(hub, Opened { stream, ahead, subprotocol, permit }).await;
+            connection::serve(hub, Opened { stream, ahead, subprotocol, peer, permit }).await;
         }
     });
     response

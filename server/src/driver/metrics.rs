@@ -32,6 +32,8 @@ pub(super) fn text<P: Protocol>(hub: &Hub<P>) -> String {
     let tally = &hub.tally;
     page.counter("connections_total", "TCP connections accepted.", &[("", tally.accepted.total())]);
     page.counter("accept_errors_total", "Failures to accept.", &[("", tally.accept_errors.total())]);
+    let lost = "Connections that ended in TLS or a PROXY header.";
+    page.counter("arrivals_lost_total", lost, &[("", tally.arrivals_lost.total())]);
     page.counter("upgrades_refused_total", "Refused upgrades.", &[("", tally.upgrades_refused.total())]);
     page.counter("sessions_total", "WebSocket connections.", &[("", tally.sessions.total())]);
     let ends: Vec<_> =

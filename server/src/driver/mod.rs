@@ -11,7 +11,15 @@ mod options;
 
 mod accept;
 
+mod arrival;
+
+mod tls;
+
+mod refresh;
+
 mod http;
+
+mod peer;
 
 mod upgrade;
 
@@ -44,4 +52,4 @@ mod metrics;
 mod clock;
 
 pub use options::SocketOptions;
-pub use server::{RunError, Running, run, start};
+pub use server::{RunError, Running, check_files, run, start};

@@ -9,14 +9,17 @@ use tickwire_shared::{Close, CloseCode, Protocol};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 
+use super::accept::{self, Port};
+use super::arrival::Gate;
 use super::clock::Clock;
 use super::hub::Hub;
 use super::json::Dialect;
 use super::options::{self, SocketOptions};
 use super::rooms::{DEFAULT_ROOM, Rooms, Settings, StartRoom};
 use super::tally::Tally;
-use super::{accept, http, metrics, tick_loop};
-use crate::config::{Config, ConfigError};
+use super::tls::Tls;
+use super::{http, metrics, tick_loop};
+use crate::config::{Config, ConfigError, Plaintext};
 use crate::host::{Room, RoomConfig};
 use crate::simulation::Game;
 
@@ -51,6 +54,7 @@ pub enum RunError {
 pub struct Running {
     public_addr: SocketAddr,
     admin_addr: SocketAddr,
+    scheme: &'static str,
     ending: watch::Sender<Option<Close>>,
     close: Close,
     sessions_max: u32,
@@ -95,12 +99,21 @@ pub async fn run<G: Game>(
 ) -> Result<(), RunError> {
     let mut stop = StopSignal::listen()?;
     let running = start(make_game, dialect, config).await?;
-    println!("Tickwire plays at http://{}/ (stop with Ctrl-C)", reachable(running.public_addr()));
+    let scheme = running.scheme();
+    println!("Tickwire plays at {scheme}://{}/ (stop with Ctrl-C)", reachable(running.public_addr()));
     tracing::info!(public = %running.public_addr(), admin = %running.admin_addr(), "listening");
     stop.received().await;
     tracing::info!("going away");
     running.shutdown().await;
     Ok(())
+}
+
+/// Whether the files that a configuration names can be used. [`start`] looks too; this opens no port.
+///
+/// # Errors
+/// [`ConfigError`] naming the key, the file and what is wrong with it.
+pub fn check_files(config: &Config) -> Result<(), ConfigError> {
+    Tls::load(&config.tls, config.listen).map(|_| ())
 }
 
 /// As [`run`], but returns as soon as the ports are open.
@@ -114,6 +127,7 @@ pub async fn start<G: Game>(
 ) -> Result<Running, RunError> {
     config.validate()?;
     G::Protocol::schema().check()?;
+    let tls = Tls::load(&config.tls, config.listen)?;
     let (public, public_addr) = listen("listen", config.listen).await?;
     let (admin, admin_addr) = listen("admin_listen", config.admin_listen).await?;
     let file_limit = options::raise_file_limit();
@@ -141,10 +155,18 @@ pub async fn start<G: Game>(
         accepted_options: Mutex::new(None),
         config,
     });
-    tokio::spawn(accept::run(Arc::clone(&hub), public, http::public(Arc::clone(&hub))));
-    tokio::spawn(accept::run(Arc::clone(&hub), admin, http::admin(Arc::clone(&hub))));
+    if let Some(tls) = &tls {
+        spawn_until_ended(&hub, Arc::clone(tls).keep_fresh());
+    }
+    warn_of_plaintext(&hub.config, public_addr);
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    let gate = Gate::Public { tls };
+    let public = Port { listener: public, gate, router: http::public(Arc::clone(&hub)) };
+    let admin = Port { listener: admin, gate: Gate::Admin, router: http::admin(Arc::clone(&hub)) };
+    tokio::spawn(accept::run(Arc::clone(&hub), public));
+    tokio::spawn(accept::run(Arc::clone(&hub), admin));
     let close = Close::retry_after(CloseCode::GoingAway, retry_after_ms);
-    Ok(Running { public_addr, admin_addr, ending, close, sessions_max, inside: hub })
+    Ok(Running { public_addr, admin_addr, scheme, ending, close, sessions_max, inside: hub })
 }
 
 impl Running {
@@ -152,6 +174,12 @@ impl Running {
     #[must_use]
     pub fn public_addr(&self) -> SocketAddr {
         self.public_addr
+    }
+
+    /// What a browser calls the public port's protocol: `https`, or `http` without TLS.
+    #[must_use]
+    pub fn scheme(&self) -> &'static str {
+        self.scheme
     }
 
     /// Where the operator looks.
@@ -190,6 +218,35 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         self.end();
+    }
+}
+
+/// Runs something beside the connections, until the server goes away.
+fn spawn_until_ended<P: Protocol>(hub: &Arc<Hub<P>>, task: impl Future<Output = ()> + Send + 'static) {
+    let hub = Arc::clone(hub);
+    tokio::spawn(async move {
+        tokio::select! {
+            () = task => {}
+            _ = hub.ended() => {}
+        }
+    });
+}
+
+/// A public port in plain text is allowed only on demand, and never quietly.
+fn warn_of_plaintext(config: &Config, address: SocketAddr) {
+    if config.listen.ip().is_loopback() {
+        return;
+    }
+    match config.plaintext() {
+        Plaintext::Everybody => tracing::warn!(
+            %address,
+            "PLAIN TEXT ON A PUBLIC ADDRESS: everybody on the way can read and change what players send and see; \
+             set --tls-cert and --tls-key, or put a proxy that ends TLS in front"
+        ),
+        Plaintext::TrustedProxies => {
+            tracing::warn!(%address, "plain text, for the proxies in proxy.trusted only");
+        }
+        Plaintext::TlsOnly | Plaintext::Refused => {}
     }
 }
 

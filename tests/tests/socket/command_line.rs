@@ -3,7 +3,7 @@
 use std::process::{Command, Output};
 
 /// The binary beside this test. Cargo builds it for tests of its own package only, so it is built here.
-fn tickwire() -> Command {
+pub(crate) fn tickwire() -> Command {
     let status = Command::new(env!("CARGO"))
         .args(["build", "--quiet", "--package", "tickwire-server", "--bin", "tickwire-server"])
         .args((!cfg!(debug_assertions)).then_some("--release"))
@@ -28,7 +28,7 @@ type Case<'a> = (&'a [&'a str], &'a [(&'a str, &'a str)], &'a [&'a str]);
 
 #[test]
 fn bad_usage() {
-    let table: [Case<'_>; 14] = [
+    let table: [Case<'_>; 19] = [
         (&["--tick-hz", "0"], &[], &["tick_hz = 0", "1 to 240"]),
         (&["--tick-hz", "fast"], &[], &["'fast'", "--tick-hz"]),
         (&["--no-such-flag"], &[], &["--no-such-flag"]),
@@ -39,6 +39,11 @@ fn bad_usage() {
         (&["--listen", "0.0.0.0:0"], &[], &["listen = 0.0.0.0:0", "--allow-plaintext"]),
         (&["--config", "/no/such/file.toml"], &[], &["/no/such/file.toml"]),
         (&[], &[("PORT", "8080")], &["listen = 0.0.0.0:8080", "--allow-plaintext"]),
+        (&["--listen", "0.0.0.0:0"], &[], &["--tls-cert", "--trusted-proxy"]),
+        (&["--tls-cert", "a.pem"], &[], &["tls.cert = a.pem", "--tls-key"]),
+        (&["--tls-cert", "/no/a.pem", "--tls-key", "b.pem"], &[], &["tls.cert = /no/a.pem", "No such file"]),
+        (&["--trusted-proxy", "everybody"], &[], &["proxy.trusted"]),
+        (&["--proxy-protocol", "v2"], &[], &["proxy.protocol = v2", "proxy.trusted"]),
         (&[], &[("PORT", "many")], &["PORT", "many"]),
         (&[], &[("TICKWIRE_TICK_HZ", "0")], &["tick_hz = 0", "1 to 240"]),
         (&[], &[("TICKWIRE_LIMITS__HELLO_DEADLINE", "soon")], &["hello_deadline", "soon", "15s"]),

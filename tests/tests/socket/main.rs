@@ -8,6 +8,8 @@ mod server;
 
 mod player;
 
+mod secure;
+
 mod http;
 
 mod framing;
@@ -27,3 +29,5 @@ mod slow_reader;
 mod playing;
 
 mod command_line;
+
+mod tls;

@@ -85,9 +85,10 @@ fn parts_import_only_what_they_may() {
 }
 
 /// Words that only the named places may contain.
-const RESERVED: [(&str, &[&str]); 8] = [
+const RESERVED: [(&str, &[&str]); 9] = [
     ("bincode::", &["shared/src/wire/codec.rs"]),
     ("fastwebsockets", &["server/src/driver/socket/", "client-demo/src/transport"]),
+    ("rustls::", &["server/src/driver/", "client-demo/src/transport", "tests/"]),
     ("tokio::", &["server/src/driver/", "server/src/main.rs", "client-demo/", "tests/"]),
     (
         "std::net",

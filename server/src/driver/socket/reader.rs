@@ -10,10 +10,10 @@ use std::task::{Context, Poll};
 use fastwebsockets::{Frame, OpCode, Role, WebSocketError, WebSocketRead, after_handshake_split};
 use tickwire_shared::{Close, CloseCode, Micros};
 use tokio::io::{AsyncRead, AsyncReadExt, Chain, ReadBuf};
-use tokio::net::tcp::OwnedReadHalf;
 
 use super::Kind;
 use super::assembly::{Assembly, Bounds, Piece, Progress, violation};
+use super::stream::ReadHalf;
 use crate::driver::clock::Clock;
 
 /// A control frame's payload, by RFC 6455.
@@ -67,7 +67,7 @@ impl Vitals {
 /// The stream's reading half, what was read ahead put first. Outlives the [`FrameReader`], so that the rest can
 /// be thrown away after a close.
 pub(in crate::driver) struct ReadSide {
-    stream: Chain<Cursor<Vec<u8>>, OwnedReadHalf>,
+    stream: Chain<Cursor<Vec<u8>>, ReadHalf>,
     vitals: Arc<Vitals>,
     clock: Clock,
 }
@@ -75,7 +75,7 @@ pub(in crate::driver) struct ReadSide {
 impl ReadSide {
     pub(in crate::driver) fn new(
         ahead: Vec<u8>,
-        stream: OwnedReadHalf,
+        stream: ReadHalf,
         vitals: Arc<Vitals>,
         clock: Clock,
     ) -> Self {
