@@ -10,9 +10,10 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::peer::Peer;
+use super::proxied::{self, NoHeader};
 use super::socket::Stream;
 use super::tls::Tls;
-use crate::config::{Config, Plaintext};
+use crate::config::{Config, Plaintext, ProxyProtocol};
 
 /// The first byte of a TLS record that can begin a handshake.
 const TLS_HANDSHAKE: u8 = 22;
@@ -49,9 +50,12 @@ pub(super) enum Reception {
 /// Why nobody can be spoken to.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Lost {
-    /// TLS did not begin in time.
-    #[error("no TLS handshake in time")]
+    /// It did not come so far in time.
+    #[error("no PROXY header or TLS handshake in time")]
     Deadline,
+    /// A trusted proxy did not say whom it speaks for.
+    #[error("no PROXY header: {0}")]
+    Proxy(#[from] NoHeader),
     /// The peer went away, or does not speak TLS as we do.
     #[error("no TLS: {0}")]
     Tls(#[from] io::Error),
@@ -65,11 +69,15 @@ impl Gate {
         stream: TcpStream,
         address: SocketAddr,
     ) -> Result<Arrived, Lost> {
-        let peer = Peer::new(address, false);
+        let near = Peer::new(address, false);
         let Self::Public { tls } = self else {
-            return Ok(Arrived { stream: Stream::Plain(stream), peer, reception: Reception::Served });
+            return Ok(Arrived { stream: Stream::Plain(stream), peer: near, reception: Reception::Served });
         };
-        let near = peer;
+        let (mut stream, mut peer) = (stream, near);
+        if config.proxy.protocol == ProxyProtocol::V2 && config.proxy.trusts(near.address) {
+            let header = async { Ok(proxied::read(&mut stream, near).await?) };
+            peer = within(config.proxy.protocol_deadline, header).await?;
+        }
         if let Some(tls) = tls {
             let handshake = handshake(tls, stream, peer);
             return within(config.tls.handshake_deadline, handshake).await;

@@ -13,6 +13,8 @@ mod accept;
 
 mod arrival;
 
+mod proxied;
+
 mod tls;
 
 mod refresh;
