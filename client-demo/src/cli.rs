@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use tickwire_shared::limits::{NAME_BYTES_MAX, ROOM_BYTES_MAX};
+use tickwire_shared::wire::message::AccessToken;
 
 use crate::bots::{self, BotsConfig, CLIENTS_MAX, Expectations, Progress};
 use crate::endpoint::{Endpoint, Security, Trust};
@@ -56,19 +57,29 @@ struct ServerArgs {
     /// Believe whoever answers; for development certificates
     #[arg(long, conflicts_with = "tls_ca")]
     tls_insecure: bool,
+    /// A file with the token that this server wants, as `tickwire-server token` prints it
+    #[arg(long, value_name = "FILE", value_parser = read_token)]
+    token_file: Option<AccessToken>,
+}
+
+/// Not the token itself: others can read command lines.
+fn read_token(path: &str) -> Result<AccessToken, String> {
+    let text = std::fs::read_to_string(path).map_err(|error| error.to_string())?;
+    Ok(AccessToken::from(text.trim().to_owned()))
 }
 
 impl ServerArgs {
-    fn endpoint(self) -> Endpoint {
+    fn parts(self) -> (Endpoint, Option<AccessToken>) {
         let trust = match self.tls_ca {
             Some(file) => Trust::File(file),
             None if self.tls_insecure => Trust::Anything,
             None => Trust::Web,
         };
-        match self.url.security {
+        let endpoint = match self.url.security {
             Security::Plain => self.url,
             Security::Tls(_) => Endpoint { security: Security::Tls(trust), ..self.url },
-        }
+        };
+        (endpoint, self.token_file)
     }
 }
 
@@ -131,7 +142,8 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     match cli.command.unwrap_or(Command::Play(cli.play)) {
         Command::Play(PlayArgs { server, name, room }) => {
-            match play::run(&PlayConfig { endpoint: server.endpoint(), name, room }) {
+            let (endpoint, token) = server.parts();
+            match play::run(&PlayConfig { endpoint, name, room, token }) {
                 Ok(()) => ExitCode::SUCCESS,
                 Err(error) => {
                     eprintln!("{error}");
@@ -164,8 +176,10 @@ fn run(command: impl Future<Output = Result<(), String>>) -> ExitCode {
 
 async fn bots(arguments: BotsArgs) -> Result<(), String> {
     let BotsArgs { server, clients, seconds, room, profile, ramp, seed, json, expectations } = arguments;
+    let (endpoint, token) = server.parts();
     let report = bots::run(BotsConfig {
-        endpoint: server.endpoint(),
+        endpoint,
+        token,
         clients,
         duration: Duration::from_secs_f64(seconds),
         room,
@@ -193,8 +207,8 @@ async fn bots(arguments: BotsArgs) -> Result<(), String> {
 
 async fn probe(arguments: ProbeArgs) -> Result<(), String> {
     let ProbeArgs { server, room, seconds } = arguments;
-    let config =
-        ProbeConfig { endpoint: server.endpoint(), room, duration: Duration::from_secs_f64(seconds) };
+    let (endpoint, token) = server.parts();
+    let config = ProbeConfig { endpoint, room, token, duration: Duration::from_secs_f64(seconds) };
     let finding = probe::run(&config).await.map_err(|error| format!("not healthy: {error}"))?;
     println!("{finding}healthy");
     Ok(())
@@ -248,7 +262,7 @@ mod tests {
     #[test]
     fn trust_is_for_tls() {
         let endpoint = |line: &str| match parse(line).unwrap().command {
-            Some(Command::Probe(probe)) => probe.server.endpoint().security,
+            Some(Command::Probe(probe)) => probe.server.parts().0.security,
             _ => panic!("no probe"),
         };
         assert_eq!(endpoint("tickwire-demo probe wss://a"), Security::Tls(Trust::Web));

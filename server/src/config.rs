@@ -14,10 +14,16 @@ use tickwire_shared::limits::{CLIENT_MESSAGE_BYTES_MAX, NAME_BYTES_MAX};
 
 pub mod units;
 
+mod error;
+
 mod tls;
 
 mod proxy;
 
+mod auth;
+
+pub use auth::{AuthMode, AuthSection};
+pub use error::ConfigError;
 pub use proxy::{ForwardedHeader, ProxyProtocol, ProxySection};
 pub use tls::TlsSection;
 
@@ -62,6 +68,8 @@ pub struct Config {
     pub tls: TlsSection,
     /// Proxies in front of the public port.
     pub proxy: ProxySection,
+    /// Who may play.
+    pub auth: AuthSection,
     /// The demo game.
     pub arena: ArenaSection,
 }
@@ -179,6 +187,7 @@ impl Default for Config {
             limits: Limits::default(),
             tls: TlsSection::default(),
             proxy: ProxySection::default(),
+            auth: AuthSection::default(),
             arena: ArenaSection::default(),
         }
     }
@@ -208,45 +217,6 @@ impl Default for ArenaSection {
     fn default() -> Self {
         Self { size_m: 200, bots: 6, drones: 40, pickups: 12, view_radius_m: 300 }
     }
-}
-
-/// Why there is no usable configuration. Each says key, value and what is allowed.
-#[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
-    /// The file that was named cannot be read.
-    #[error("cannot read the configuration file {path}: {why}")]
-    File {
-        /// As it was named.
-        path: String,
-        /// The system's words.
-        why: std::io::Error,
-    },
-    /// A layer holds something that is no configuration.
-    #[error("{0}")]
-    Layer(Box<figment::Error>),
-    /// `PORT` is no port.
-    #[error("PORT = `{0}` is not allowed; a port is a number from 0 to 65535")]
-    Port(String),
-    /// A file that cannot be used, or something else that only trying shows.
-    #[error("{key} = {value} cannot be used: {why}")]
-    Unusable {
-        /// As in the TOML file.
-        key: &'static str,
-        /// What it was set to.
-        value: String,
-        /// What is wrong with it.
-        why: String,
-    },
-    /// A value out of its range.
-    #[error("{key} = {value} is not allowed; {allowed}")]
-    Value {
-        /// As in the TOML file.
-        key: &'static str,
-        /// What it was set to.
-        value: String,
-        /// What it may be.
-        allowed: String,
-    },
 }
 
 /// Values given on the command line, by their dotted keys.
@@ -310,6 +280,7 @@ impl Config {
         self.limits.validate()?;
         self.tls.validate()?;
         self.proxy.validate()?;
+        self.auth.validate(self.is_public())?;
         within("arena.size_m", self.arena.size_m, 50, 4000)?;
         within("arena.bots", self.arena.bots, 0, 1000)?;
         within("arena.drones", self.arena.drones, 0, 10_000)?;
@@ -424,7 +395,8 @@ mod tests {
 
     #[test]
     fn public_and_plain_needs_to_be_said() {
-        let mut config = Config { listen: ([0, 0, 0, 0], 80).into(), ..Config::default() };
+        let auth = AuthSection { mode: AuthMode::Anonymous, ..AuthSection::default() };
+        let mut config = Config { listen: ([0, 0, 0, 0], 80).into(), auth, ..Config::default() };
         assert!(config.validate().expect_err("public").to_string().contains("--allow-plaintext"));
         let secured = TlsSection { self_signed: true, ..TlsSection::default() };
         Config { tls: secured, ..config.clone() }.validate().expect("TLS");
@@ -447,6 +419,23 @@ mod tests {
         assert!(words("[tls]\nkey = 'a'\ncert = 'b'\nself_signed = true").contains("--tls-self-signed"));
         assert!(words("[proxy]\ntrusted = ['0.0.0.0/0']").contains("everybody"));
         assert!(words("[proxy]\nprotocol = 'v2'").contains("proxy.trusted"));
+    }
+
+    #[test]
+    fn others_play_only_by_a_key_or_because_all_may() {
+        let said = |text: &str| {
+            let config = toml::from_str::<Config>(text).expect("a configuration");
+            config.validate().map_err(|error| error.to_string())
+        };
+        let public = "listen = '0.0.0.0:80'\nallow_plaintext = true\n";
+        assert!(said(public).expect_err("who may play").contains("--auth anonymous"));
+        said(&format!("{public}auth.mode = 'anonymous'")).expect("all");
+        said(&format!("{public}auth.key_file = 'a.pem'")).expect("by a key");
+        assert!(said("proxy.trusted = ['127.0.0.1/32']").is_err(), "a proxy brings others");
+        said("").expect("this machine only");
+        assert!(said("auth.mode = 'jwt'").expect_err("no key").contains("--auth-key"));
+        assert!(said("auth.key_file = 'a'\nauth.jwks_file = 'b'").is_err());
+        assert!(said("auth.mode = 'anonymous'\nauth.key_file = 'a'").is_err());
     }
 
     #[test]

@@ -5,7 +5,6 @@
 //! peer's side read to its end for a moment (else a reset would eat the close frame), the socket dropped.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tickwire_shared::wire::codec::{self, CodecError};
@@ -20,9 +19,11 @@ use super::link::{Downlink, GATEWAY_FRAMES_MAX};
 use super::meter::{FrameKind, Meter, Verdict};
 use super::peer::Peer;
 use super::socket::{Driven, Failure, FrameReader, Kind, Outbox, ReadSide, Received, Stream, Vitals};
+use super::standing::Standing;
 use super::tally::{Drop as Dropped, Ended};
 use super::upgrade::Subprotocol;
 use super::watchdog::{Check, Pulse, Watchdog};
+use crate::auth::Denial;
 
 /// For a close frame to leave, behind what was queued before it.
 const CLOSE_DEADLINE: Duration = Duration::from_secs(2);
@@ -48,17 +49,18 @@ pub(super) async fn serve<P: Protocol>(hub: Arc<Hub<P>>, opened: Opened) {
     let (read, write) = stream.split();
     let outbox = Arc::new(Outbox::new(write));
     let vitals = Arc::new(Vitals::new(hub.clock.now()));
-    let joined = Arc::new(AtomicBool::new(false));
+    let standing = Arc::new(Standing::new());
     let (kind, intake) = match subprotocol {
         Subprotocol::Binary => {
             let downlink = Downlink::Socket(Arc::clone(&outbox));
-            (Kind::Binary, Intake::Session(Entrance::new(Arc::clone(&hub), downlink, Arc::clone(&joined))))
+            let entrance = Entrance::new(Arc::clone(&hub), peer, downlink, Arc::clone(&standing));
+            (Kind::Binary, Intake::Session(entrance))
         }
         Subprotocol::Json => {
             let (text_sender, texts) = mpsc::channel(TEXTS_MAX);
             let (frame_sender, frames) = mpsc::channel(GATEWAY_FRAMES_MAX);
             let downlink = Downlink::Gateway { frames: frame_sender, outbox: Arc::clone(&outbox) };
-            let entrance = Entrance::new(Arc::clone(&hub), downlink, Arc::clone(&joined));
+            let entrance = Entrance::new(Arc::clone(&hub), peer, downlink, Arc::clone(&standing));
             tokio::spawn(Gateway::new(Arc::clone(&hub), entrance, Arc::clone(&outbox)).run(texts, frames));
             (Kind::Text, Intake::Json(text_sender))
         }
@@ -67,7 +69,7 @@ pub(super) async fn serve<P: Protocol>(hub: Arc<Hub<P>>, opened: Opened) {
     let reading = Reading { hub: Arc::clone(&hub), outbox: Arc::clone(&outbox), intake, kind };
     let reader = tokio::spawn(reading.run(side));
     hub.tally.sessions.add(1);
-    let keeper = Keeper { hub: &hub, outbox: &outbox, vitals: &vitals, joined: &joined, reader };
+    let keeper = Keeper { hub: &hub, outbox: &outbox, vitals: &vitals, standing: &standing, reader };
     let ended = keeper.keep().await;
     hub.tally.ended(ended);
     hub.tally.sent_bytes.add(outbox.sent_bytes());
@@ -111,7 +113,9 @@ impl<P: Protocol> Reading<P> {
                 return Stopped::Closing;
             }
             let handled = match next {
-                Ok((received, wire_bytes)) => self.handle(received, wire_bytes, &mut meter, &mut spoiled),
+                Ok((received, wire_bytes)) => {
+                    self.handle(received, wire_bytes, &mut meter, &mut spoiled).await
+                }
                 Err(Failure::Gone) => return Stopped::Gone,
                 Err(Failure::Violation(close)) => Err(close),
             };
@@ -123,7 +127,7 @@ impl<P: Protocol> Reading<P> {
     }
 
     /// One frame. `spoiled` remembers that a part of the message in hand was dropped.
-    fn handle(
+    async fn handle(
         &mut self,
         received: Received<'_>,
         wire_bytes: usize,
@@ -151,7 +155,7 @@ impl<P: Protocol> Reading<P> {
             Received::Fragment => *spoiled |= excess,
             Received::Message(message) => {
                 if !(std::mem::take(spoiled) | excess) {
-                    self.take(message, now)?;
+                    self.take(message, now).await?;
                 }
             }
             Received::Ping(payload) if !excess => self.outbox.pong(payload),
@@ -160,14 +164,14 @@ impl<P: Protocol> Reading<P> {
         Ok(())
     }
 
-    fn take(&mut self, message: &[u8], now: Micros) -> Result<(), Close> {
+    async fn take(&mut self, message: &[u8], now: Micros) -> Result<(), Close> {
         match &mut self.intake {
             Intake::Session(entrance) => {
                 let message = codec::decode(message).map_err(|error| match error {
                     CodecError::Malformed => Close::new(CloseCode::BadMessage),
                     CodecError::TrailingBytes(_) => Close::because(CloseCode::BadMessage, &error.to_string()),
                 })?;
-                entrance.take(message, now)
+                entrance.take(message, now).await
             }
             Intake::Json(texts) => {
                 // Checked to be UTF-8 when it was put together.
@@ -194,7 +198,7 @@ struct Keeper<'a, P: Protocol> {
     hub: &'a Hub<P>,
     outbox: &'a Outbox,
     vitals: &'a Vitals,
-    joined: &'a AtomicBool,
+    standing: &'a Standing,
     reader: JoinHandle<()>,
 }
 
@@ -248,13 +252,17 @@ impl<P: Protocol> Keeper<'_, P> {
 
     /// Lets the watchdog look; `None` when something was done and it should look again.
     fn check(&self, watchdog: &mut Watchdog) -> Option<Duration> {
+        let Some(look_again) = self.standing.look(self.hub.clock.unix_s()) else {
+            self.outbox.close(&Close::from(Denial::Expired));
+            return Some(CLOSE_DEADLINE);
+        };
         let pulse = Pulse {
-            joined: self.joined.load(Ordering::Acquire),
+            joined: self.standing.has_greeted(),
             frame_at: self.vitals.frame_at(),
             partial_since: self.vitals.partial_since(),
         };
         match watchdog.check(pulse, self.hub.clock.now()) {
-            Check::Wait(wait) => Some(wait),
+            Check::Wait(wait) => Some(wait.min(look_again)),
             Check::Ping => {
                 self.outbox.ping();
                 None

@@ -12,6 +12,7 @@ use super::options::SocketOptions;
 use super::rooms::Rooms;
 use super::socket::Bounds;
 use super::tally::Tally;
+use crate::auth::Authenticator;
 use crate::config::Config;
 
 /// Messages that may wait for one tick, for each that its connection may send per second.
@@ -22,6 +23,8 @@ pub(super) struct Hub<P: Protocol> {
     pub(super) config: Config,
     pub(super) rooms: Arc<Rooms<P>>,
     pub(super) dialect: Arc<dyn Dialect<P>>,
+    /// Says who may play.
+    pub(super) authenticator: Arc<dyn Authenticator>,
     pub(super) tally: Tally,
     pub(super) clock: Clock,
     /// One permit per WebSocket session.

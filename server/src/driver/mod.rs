@@ -9,6 +9,8 @@ mod hub;
 
 mod options;
 
+mod doorkeeper;
+
 mod accept;
 
 mod arrival;
@@ -33,6 +35,8 @@ mod meter;
 
 mod watchdog;
 
+mod standing;
+
 mod entrance;
 
 pub mod json;
@@ -54,4 +58,4 @@ mod metrics;
 mod clock;
 
 pub use options::SocketOptions;
-pub use server::{RunError, Running, check_files, run, start};
+pub use server::{Hooks, RunError, Running, check_files, run, run_with, start, start_with};

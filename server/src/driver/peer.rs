@@ -17,6 +17,17 @@ pub(super) struct Peer {
     pub(super) address: IpAddr,
     /// Whether the client's way ends in TLS, here or at a proxy that says so.
     pub(super) secure: bool,
+    /// Whether its headers may speak for somebody else, if the address is a proxy's.
+    pub(super) headers: Headers,
+}
+
+/// Whose word the headers of a request are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Headers {
+    /// Of whoever has the address.
+    ItsOwn,
+    /// Of somebody whom a proxy let through without naming.
+    Anybodys,
 }
 
 /// What a request says of the way that it came, the nearest proxy's word first.
@@ -29,12 +40,12 @@ struct Claims {
 
 impl Peer {
     pub(super) fn new(address: SocketAddr, secure: bool) -> Self {
-        Self { address: address.ip().to_canonical(), secure }
+        Self { address: address.ip().to_canonical(), secure, headers: Headers::ItsOwn }
     }
 
     /// The client of one request on this connection: the rightmost address that no trusted proxy has.
     pub(super) fn behind(self, headers: &HeaderMap, proxy: &ProxySection) -> Self {
-        if !proxy.trusts(self.address) {
+        if self.headers == Headers::Anybodys || !proxy.trusts(self.address) {
             return self;
         }
         let claims = match proxy.header {
@@ -50,7 +61,7 @@ impl Peer {
                 break;
             }
         }
-        Self { address, secure: claims.secure.unwrap_or(self.secure) }
+        Self { address, secure: claims.secure.unwrap_or(self.secure), ..self }
     }
 }
 

@@ -7,7 +7,7 @@ use ppp::v2::{Addresses, Command, Header, PROTOCOL_PREFIX, Type};
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 
-use super::peer::Peer;
+use super::peer::{Headers, Peer};
 
 /// Signature, version, family and length.
 const FIXED_BYTES: usize = 16;
@@ -49,16 +49,16 @@ pub(super) async fn read(stream: &mut TcpStream, proxy: Peer) -> Result<Peer, No
 fn understand(bytes: &[u8], proxy: Peer) -> Result<Peer, NoHeader> {
     let header = Header::try_from(bytes).map_err(|_| NoHeader::Malformed)?;
     let source: SocketAddr = match (header.command, header.addresses) {
-        // The proxy speaks for itself, to see whether we live.
-        (Command::Local, _) => return Ok(proxy),
         (Command::Proxy, Addresses::IPv4(pair)) => {
             SocketAddr::new(IpAddr::V4(pair.source_address), pair.source_port)
         }
         (Command::Proxy, Addresses::IPv6(pair)) => {
             SocketAddr::new(IpAddr::V6(pair.source_address), pair.source_port)
         }
-        // Nobody who has an address.
-        (Command::Proxy, Addresses::Unspecified | Addresses::Unix(_)) => return Ok(proxy),
+        // The proxy itself, to see whether we live, or somebody whom it cannot name.
+        (Command::Local, _) | (Command::Proxy, Addresses::Unspecified | Addresses::Unix(_)) => {
+            return Ok(Peer { headers: Headers::Anybodys, ..proxy });
+        }
     };
     let secure = header.tlvs().flatten().any(|part| {
         part.kind == Type::SSL as u8 && part.value.first().is_some_and(|flags| flags & CLIENT_SSL != 0)
@@ -93,11 +93,12 @@ mod tests {
     }
 
     #[test]
-    fn local_and_nobody_are_the_proxy_itself() {
+    fn local_and_nobody_are_the_proxy_and_have_no_say() {
+        let nobody = Peer { headers: Headers::Anybodys, ..proxy() };
         let local = header(Command::Local, "203.0.113.7:1", "10.0.0.9:2").build().expect("bytes");
-        assert_eq!(understand(&local, proxy()).expect("local"), proxy());
+        assert_eq!(understand(&local, proxy()).expect("local"), nobody);
         let unknown = [PROTOCOL_PREFIX, &[0x21, 0, 0, 0]].concat();
-        assert_eq!(understand(&unknown, proxy()).expect("unspecified"), proxy());
+        assert_eq!(understand(&unknown, proxy()).expect("unspecified"), nobody);
     }
 
     #[test]

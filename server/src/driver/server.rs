@@ -12,6 +12,7 @@ use tokio::sync::{Semaphore, watch};
 use super::accept::{self, Port};
 use super::arrival::Gate;
 use super::clock::Clock;
+use super::doorkeeper::Doorkeeper;
 use super::hub::Hub;
 use super::json::Dialect;
 use super::options::{self, SocketOptions};
@@ -19,7 +20,8 @@ use super::rooms::{DEFAULT_ROOM, Rooms, Settings, StartRoom};
 use super::tally::Tally;
 use super::tls::Tls;
 use super::{http, metrics, tick_loop};
-use crate::config::{Config, ConfigError, Plaintext};
+use crate::auth::{Authenticator, JwtAuthenticator};
+use crate::config::{AuthMode, Config, ConfigError, Plaintext};
 use crate::host::{Room, RoomConfig};
 use crate::simulation::Game;
 
@@ -48,6 +50,13 @@ pub enum RunError {
     /// No thread for the first room, or no signal handler.
     #[error("the system refuses: {0}")]
     System(#[from] std::io::Error),
+}
+
+/// What a program may bring besides its game.
+#[derive(Clone, Default)]
+pub struct Hooks {
+    /// Says who may play, in place of what is built in; `auth.mode` is `auto` or `hook` then.
+    pub authenticator: Option<Arc<dyn Authenticator>>,
 }
 
 /// A server that runs. Dropping it ends it without waiting.
@@ -97,8 +106,21 @@ pub async fn run<G: Game>(
     dialect: impl Dialect<G::Protocol>,
     config: Config,
 ) -> Result<(), RunError> {
+    run_with(make_game, dialect, config, Hooks::default()).await
+}
+
+/// As [`run`], with more of the program's own.
+///
+/// # Errors
+/// [`RunError`] when it cannot begin.
+pub async fn run_with<G: Game>(
+    make_game: impl Fn(&str, u64) -> G + Send + Sync + 'static,
+    dialect: impl Dialect<G::Protocol>,
+    config: Config,
+    hooks: Hooks,
+) -> Result<(), RunError> {
     let mut stop = StopSignal::listen()?;
-    let running = start(make_game, dialect, config).await?;
+    let running = start_with(make_game, dialect, config, hooks).await?;
     let scheme = running.scheme();
     println!("Tickwire plays at {scheme}://{}/ (stop with Ctrl-C)", reachable(running.public_addr()));
     tracing::info!(public = %running.public_addr(), admin = %running.admin_addr(), "listening");
@@ -113,7 +135,11 @@ pub async fn run<G: Game>(
 /// # Errors
 /// [`ConfigError`] naming the key, the file and what is wrong with it.
 pub fn check_files(config: &Config) -> Result<(), ConfigError> {
-    Tls::load(&config.tls, config.listen).map(|_| ())
+    Tls::load(&config.tls, config.listen)?;
+    if config.auth.resolved(config.is_public()) == Some(AuthMode::Jwt) {
+        JwtAuthenticator::load(&config.auth)?;
+    }
+    Ok(())
 }
 
 /// As [`run`], but returns as soon as the ports are open.
@@ -125,9 +151,26 @@ pub async fn start<G: Game>(
     dialect: impl Dialect<G::Protocol>,
     config: Config,
 ) -> Result<Running, RunError> {
+    start_with(make_game, dialect, config, Hooks::default()).await
+}
+
+/// As [`start`], with more of the program's own.
+///
+/// # Errors
+/// [`RunError`] when it cannot begin.
+pub async fn start_with<G: Game>(
+    make_game: impl Fn(&str, u64) -> G + Send + Sync + 'static,
+    dialect: impl Dialect<G::Protocol>,
+    mut config: Config,
+    hooks: Hooks,
+) -> Result<Running, RunError> {
+    if hooks.authenticator.is_some() && config.auth.mode == AuthMode::Auto {
+        config.auth.mode = AuthMode::Hook;
+    }
     config.validate()?;
     G::Protocol::schema().check()?;
     let tls = Tls::load(&config.tls, config.listen)?;
+    let doorkeeper = Doorkeeper::of(&config, hooks)?;
     let (public, public_addr) = listen("listen", config.listen).await?;
     let (admin, admin_addr) = listen("admin_listen", config.admin_listen).await?;
     let file_limit = options::raise_file_limit();
@@ -148,6 +191,7 @@ pub async fn start<G: Game>(
     let hub = Arc::new(Hub {
         rooms,
         dialect: Arc::new(dialect),
+        authenticator: doorkeeper.authenticator(),
         tally: Tally::default(),
         clock,
         sessions: Arc::new(Semaphore::new(config.connections_max)),
@@ -158,6 +202,7 @@ pub async fn start<G: Game>(
     if let Some(tls) = &tls {
         spawn_until_ended(&hub, Arc::clone(tls).keep_fresh());
     }
+    spawn_until_ended(&hub, doorkeeper.keep_fresh(hub.config.auth.clone()));
     warn_of_plaintext(&hub.config, public_addr);
     let scheme = if tls.is_some() { "https" } else { "http" };
     let gate = Gate::Public { tls };

@@ -31,3 +31,9 @@ mod playing;
 mod command_line;
 
 mod tls;
+
+mod tokens;
+
+mod hooks;
+
+mod forwarded;

@@ -93,6 +93,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Raw<S> {
         &self.stream
     }
 
+    pub(crate) fn into_stream(self) -> S {
+        self.stream
+    }
+
     pub(crate) fn stream_mut(&mut self) -> &mut S {
         &mut self.stream
     }

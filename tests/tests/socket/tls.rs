@@ -1,14 +1,18 @@
 //! TLS on the public port: sessions inside it, certificates that change under them, and those who do not speak it.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use tickwire_demo::bots::{self, BotsConfig};
 use tickwire_demo::endpoint::{Endpoint, Security, Trust};
 use tickwire_demo::probe::{self, ProbeConfig};
+use tickwire_server::arena::{ArenaConfig, ArenaDialect, ArenaGame};
 use tickwire_server::config::ConfigError;
 use tickwire_server::driver::{self, Running};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::{Instant, timeout};
+use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::version::{TLS12, TLS13};
 
 use crate::player::{Player, Witness, hello};
@@ -57,6 +61,7 @@ async fn the_demo_client_inside_tls() {
     let look = |trust| ProbeConfig {
         endpoint: endpoint(&server, trust),
         room: String::new(),
+        token: None,
         duration: Duration::from_millis(500),
     };
     for trust in [ca.clone(), Trust::Anything] {
@@ -82,6 +87,7 @@ async fn a_certificate_made_on_the_spot() {
     let look = ProbeConfig {
         endpoint: endpoint(&server, Trust::Anything),
         room: String::new(),
+        token: None,
         duration: Duration::from_millis(300),
     };
     probe::run(&look).await.expect("healthy");
@@ -230,6 +236,67 @@ async fn a_reader_that_stops_is_paused_and_comes_back() {
     player.until("checksums agree", |session| session.stats().checksums > 0).await;
     assert_eq!(player.session.stats().mismatches, 0);
     drop(others);
+}
+
+/// A connection inside TLS whose kernel takes as little as a kernel can.
+async fn open_narrow(
+    certificate: &Certificate,
+    address: SocketAddr,
+    subprotocol: &str,
+) -> Raw<TlsStream<TcpStream>> {
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket.set_recv_buffer_size(2048).expect("a small buffer");
+    let stream = certificate.over(socket.connect(address).await.expect("connect")).await.expect("TLS");
+    Raw::over_any(stream).upgraded(address, subprotocol).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_reads_nothing_at_all_is_sent_nothing_more() {
+    const SLOW: u64 = 5;
+    let (folder, certificate) = (Folder::new("tls-narrow"), Certificate::new());
+    let mut config = certificate.config(&folder);
+    config.limits.send_buffer_bytes = 4096;
+    // So many that the first frame alone is more than both kernels take.
+    let crowd = ArenaConfig { bots: 0, drones: 800, ..ArenaConfig::default() };
+    let make_game = move |_: &str, seed| ArenaGame::new(ArenaConfig { seed, ..crowd });
+    let server = driver::start(make_game, ArenaDialect, config).await.expect("a server");
+    let address = server.public_addr();
+    let witness = Player::over(certificate.open(address, BINARY).await, "witness", "").await;
+    let witness = Witness::over(witness);
+    let mut slow = Vec::new();
+    for _ in 0..SLOW {
+        let raw = open_narrow(&certificate, address, BINARY).await;
+        slow.push(Player::over(raw, "slow", "").await);
+    }
+    until("they are paused", || metric(&server, "tickwire_paused_clients") == SLOW).await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let before = metric(&server, "tickwire_sent_bytes_total");
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(metric(&server, "tickwire_paused_clients"), SLOW);
+    let sent = metric(&server, "tickwire_sent_bytes_total") - before;
+    assert!(sent <= 600_000, "{sent} bytes: not for the witness alone");
+    let mut player = slow.pop().expect("a player");
+    drop(slow);
+    player.until("a resync", |session| session.stats().resyncs > 0).await;
+    let checksums = player.session.stats().checksums;
+    player.until("a checksum", |session| session.stats().checksums > checksums).await;
+    assert_eq!(player.session.stats().mismatches, 0);
+    witness.assert_undisturbed().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_json_reader_that_stalls_is_let_go() {
+    let (folder, certificate) = (Folder::new("tls-json"), Certificate::new());
+    let mut config = certificate.config(&folder);
+    config.json_state_hz = 20;
+    config.limits.send_buffer_bytes = 4096;
+    config.limits.write_stall_deadline = Duration::from_millis(1500);
+    let server = start(config).await;
+    let address = server.public_addr();
+    let mut slow = open_narrow(&certificate, address, JSON).await;
+    slow.send(&frame(TEXT, br#"{"hello":{"name":"slow"}}"#)).await;
+    until("it is let go", || server.metrics().contains("closes_total{code=\"stalled\"} 1")).await;
+    until("its place is free", || metric(&server, "tickwire_clients") == 0).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
