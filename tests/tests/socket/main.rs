@@ -37,3 +37,5 @@ mod tokens;
 mod hooks;
 
 mod forwarded;
+
+mod proxies;
