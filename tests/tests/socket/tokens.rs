@@ -329,23 +329,26 @@ async fn a_key_set_is_used_by_its_ids_and_replaced_under_way() {
     panic!("the old key is good for ever");
 }
 
+/// Names a file in a configuration.
+type Put = fn(&mut Config, PathBuf);
+
 #[test]
 fn keys_that_cannot_be_used_open_no_port() {
     let folder = Folder::new("tokens-keys");
     let ed = Issuer::ed25519();
-    let secret = |config: &mut Config, file| config.auth.secret_file = Some(file);
-    let key = |config: &mut Config, file| config.auth.key_file = Some(file);
-    let jwks = |config: &mut Config, file| config.auth.jwks_file = Some(file);
-    let table: [(&str, &dyn Fn(&mut Config, PathBuf), &[u8], &str); 9] = [
-        ("short", &secret, b"too short\n", "32 are the least"),
-        ("PEM as a secret", &secret, &ed.public, "auth.key_file"),
-        ("private", &key, &ed.private, "private"),
-        ("words", &key, b"words", "no public key"),
-        ("EC", &key, EC_PUBLIC.as_bytes(), "neither"),
-        ("no set", &jwks, b"[]", "no JWK set"),
-        ("empty set", &jwks, br#"{"keys":[]}"#, "no key"),
-        ("a secret in a set", &jwks, br#"{"keys":[{"kty":"oct","kid":"s","k":"AAAA"}]}"#, "only RSA"),
-        ("EC in a set", &jwks, br#"{"keys":[{"kty":"RSA","alg":"PS256","n":"AQAB","e":"AQAB"}]}"#, "alg"),
+    let secret: Put = |config, file| config.auth.secret_file = Some(file);
+    let key: Put = |config, file| config.auth.key_file = Some(file);
+    let jwks: Put = |config, file| config.auth.jwks_file = Some(file);
+    let table: [(&str, Put, &[u8], &str); 9] = [
+        ("short", secret, b"too short\n", "32 are the least"),
+        ("PEM as a secret", secret, &ed.public, "auth.key_file"),
+        ("private", key, &ed.private, "private"),
+        ("words", key, b"words", "no public key"),
+        ("EC", key, EC_PUBLIC.as_bytes(), "neither"),
+        ("no set", jwks, b"[]", "no JWK set"),
+        ("empty set", jwks, br#"{"keys":[]}"#, "no key"),
+        ("a secret in a set", jwks, br#"{"keys":[{"kty":"oct","kid":"s","k":"AAAA"}]}"#, "only RSA"),
+        ("EC in a set", jwks, br#"{"keys":[{"kty":"RSA","alg":"PS256","n":"AQAB","e":"AQAB"}]}"#, "alg"),
     ];
     for (what, put, bytes, words) in table {
         let mut config = config();
