@@ -12,6 +12,8 @@ use figment::providers::{Env, Format, Serialized, Toml};
 use serde::{Deserialize, Serialize};
 use tickwire_shared::limits::{CLIENT_MESSAGE_BYTES_MAX, NAME_BYTES_MAX};
 
+mod replication;
+
 pub mod units;
 
 mod error;
@@ -26,6 +28,7 @@ pub use auth::{AuthMode, AuthSection};
 pub use error::ConfigError;
 pub use proxy::{ForwardedHeader, ProxyProtocol, ProxySection};
 pub use tls::TlsSection;
+pub use replication::Replication;
 
 /// Everything that can be set.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -62,6 +65,8 @@ pub struct Config {
     /// What a client is told to wait after a close that is not its fault.
     #[serde(with = "units::duration")]
     pub retry_after: Duration,
+    /// How often and how much clients are told.
+    pub replication: Replication,
     /// Deadlines and budgets.
     pub limits: Limits,
     /// TLS on the public port.
@@ -184,6 +189,7 @@ impl Default for Config {
             allowed_origins: Vec::new(),
             absent_origin: AbsentOrigin::Allow,
             retry_after: Duration::from_secs(2),
+            replication: Replication::default(),
             limits: Limits::default(),
             tls: TlsSection::default(),
             proxy: ProxySection::default(),
@@ -277,6 +283,7 @@ impl Config {
                 return Err(refuse("allowed_origins", origin, "an origin is like https://game.example:8443"));
             }
         }
+        self.replication.validate()?;
         self.limits.validate()?;
         self.tls.validate()?;
         self.proxy.validate()?;

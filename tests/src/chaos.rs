@@ -301,7 +301,7 @@ impl Game for ChaosGame {
         if self.veil > 0 && dice.one_in(20) {
             self.did("change of veil");
             self.veil += 1;
-            stage.world.visibility_changed();
+            stage.world.keys().into_iter().for_each(|key| stage.world.visibility_changed(key));
         }
         if (stage.world.len() as u32) < self.entities {
             self.spawn(stage, &mut dice);

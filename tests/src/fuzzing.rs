@@ -24,7 +24,8 @@ thread_local! {
 
 /// A room with one client in it, and that client's session.
 fn room_with_client(seed: u64) -> (Room<ChaosGame>, Session<Chaos>) {
-    let config = RoomConfig { name: "fuzz".to_owned(), tick_hz: 30, capacity: 9, seed };
+    let config =
+        RoomConfig { name: "fuzz".to_owned(), tick_hz: 30, capacity: 9, seed, ..RoomConfig::default() };
     let mut room = Room::new(ChaosGame::new(seed, 25, 0.0), config).expect("a schema");
     let mut session = Session::<Chaos>::new(Identity::default()).expect("a schema");
     let hello = session.poll_transmit(Micros(0)).expect("Hello comes first");

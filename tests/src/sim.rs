@@ -60,7 +60,8 @@ impl<G: Game> Sim<G> {
     /// # Panics
     /// When the game's schema does not make sense.
     pub fn new(game: G, tick_hz: u16, seed: u64) -> Self {
-        let config = RoomConfig { name: "test".to_owned(), tick_hz, capacity: 1000, seed };
+        let config =
+            RoomConfig { name: "test".to_owned(), tick_hz, capacity: 1000, seed, ..RoomConfig::default() };
         Self::with_room(Room::new(game, config).expect("a schema that makes sense"), tick_hz, seed)
     }
 
@@ -178,7 +179,7 @@ impl<G: Game> Sim<G> {
                 Output::Send { client, bytes } => {
                     sent.push(client);
                     if let Some(client) = self.clients.get_mut(&client) {
-                        client.down.send(bytes, self.now);
+                        client.down.send(bytes.to_vec(), self.now);
                     }
                 }
                 Output::Close { client, close } => {
@@ -242,5 +243,6 @@ pub fn hello<P: Protocol>(name: &str) -> Hello {
         token: None,
         resume: None,
         tables: P::tables().version(),
+        budget: 0,
     }
 }

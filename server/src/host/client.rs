@@ -4,11 +4,11 @@ use std::collections::VecDeque;
 
 use tickwire_shared::limits::{COMMANDS_PENDING_MAX, EVENTS_PER_FRAME_MAX};
 use tickwire_shared::wire::message::Ack;
-use tickwire_shared::{Micros, NetId, Protocol, Tick};
+use tickwire_shared::{Micros, Protocol, Tick};
 
 use super::counters::Counters;
-use crate::session::{AckOutcome, AckWindow, InputBuffer, Outcome, Stamped};
-use crate::snapshot::{Packed, QueuedEvent};
+use crate::session::{AckOutcome, AckWindow, Allowance, InputBuffer, Outcome, Pace, Stamped, Verdict};
+use crate::snapshot::{FRAMING_BYTES, PackCounts, Packed, QueuedEvent};
 
 /// Events that may wait for a client; beyond, the oldest is dropped and counted.
 const EVENTS_WAITING_MAX: usize = EVENTS_PER_FRAME_MAX;
@@ -20,6 +20,8 @@ pub(super) struct Client<P: Protocol> {
     pub(super) inputs: InputBuffer<P::Input>,
     pub(super) commands: VecDeque<P::Command>,
     pub(super) window: AckWindow,
+    pub(super) pace: Pace,
+    pub(super) allowance: Allowance,
     pub(super) packed: Packed,
     pub(super) events: VecDeque<QueuedEvent>,
     pub(super) writable: bool,
@@ -36,12 +38,14 @@ pub(super) struct Client<P: Protocol> {
 }
 
 impl<P: Protocol> Client<P> {
-    pub(super) fn new(stride: usize, avatar: Option<NetId>, tick: u64, now: Micros) -> Self {
+    pub(super) fn new(packed: Packed, budget_bytes_per_s: u32, tick: u64, now: Micros) -> Self {
         Self {
             inputs: InputBuffer::default(),
             commands: VecDeque::new(),
             window: AckWindow::default(),
-            packed: Packed::new(stride, avatar),
+            pace: Pace::new(budget_bytes_per_s),
+            allowance: Allowance::new(budget_bytes_per_s, now),
+            packed,
             events: VecDeque::new(),
             writable: true,
             heard_at: now,
@@ -83,6 +87,14 @@ impl<P: Protocol> Client<P> {
         if self.window.acknowledged(ack, self.newest, tick_hz, now) == AckOutcome::False {
             counters.false_acks += 1;
         }
+        match self.window.take_verdict() {
+            Some(Verdict::Queues { arriving_bytes_per_s }) => {
+                self.pace.congested(arriving_bytes_per_s, now);
+                counters.rate_cuts += 1;
+            }
+            Some(Verdict::Calm) => self.pace.calm(now),
+            None => {}
+        }
     }
 
     /// It wants everything anew, which costs many times a usual frame. An honest client asks after a checksum.
@@ -92,6 +104,26 @@ impl<P: Protocol> Client<P> {
             self.reset_at = Some(tick);
             self.packed.forget();
         }
+    }
+
+    /// A frame was packed for it.
+    pub(super) fn handed_out(
+        &mut self,
+        tick: u64,
+        bytes: usize,
+        counts: &PackCounts,
+        tick_hz: u16,
+        now: Micros,
+    ) {
+        let number = Tick(tick as u32);
+        let bytes = bytes + FRAMING_BYTES as usize;
+        self.inputs.clear_ack();
+        self.events.drain(..counts.events);
+        self.sent_at = now;
+        self.newest = Some(number);
+        self.window.sent(number, bytes, now);
+        self.allowance.spend(bytes);
+        self.pace.sent(bytes, tick_hz);
     }
 
     pub(super) fn is_checksum_due(&self, tick: u64, tick_hz: u16) -> bool {

@@ -50,13 +50,13 @@ pub enum Event<P: Protocol> {
 
 /// What a room wants done. Polled until there is none.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Output {
+pub enum Output<'a> {
     /// Send one binary message.
     Send {
         /// To whom.
         client: ClientId,
-        /// The message.
-        bytes: Vec<u8>,
+        /// The message, lent until the next call.
+        bytes: &'a [u8],
     },
     /// End a session; no output for this client follows. No `Leave` is wanted back.
     Close {

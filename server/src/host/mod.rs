@@ -5,6 +5,8 @@ mod counters;
 
 mod event;
 
+mod outputs;
+
 mod room;
 
 mod telling;

@@ -147,7 +147,13 @@ fn a_client_without_the_rooms_tables_is_sent_them() {
     let tables = Arc::new(counts.train());
     let mut received = Vec::new();
     for other in [false, true] {
-        let config = RoomConfig { name: "test".to_owned(), tick_hz: 30, capacity: 9, seed: 3 };
+        let config = RoomConfig {
+            name: "test".to_owned(),
+            tick_hz: 30,
+            capacity: 9,
+            seed: 3,
+            ..RoomConfig::default()
+        };
         let mut room = Room::new(ChaosGame::new(3, 40, 0.0), config).expect("a schema");
         if other {
             room.use_tables(Arc::clone(&tables));

@@ -35,7 +35,8 @@ struct Recorded {
 
 /// Half a second of a small arena: joining, moving, a pause that ends in a resync, a reset.
 fn record_session() -> Recorded {
-    let config = RoomConfig { name: "main".to_owned(), tick_hz: 30, capacity: 9, seed: 7 };
+    let config =
+        RoomConfig { name: "main".to_owned(), tick_hz: 30, capacity: 9, seed: 7, ..RoomConfig::default() };
     let arena = ArenaConfig { bots: 3, drones: 6, pickups: 1, seed: 7, ..ArenaConfig::default() };
     let mut room = Room::new(ArenaGame::new(arena), config).expect("a schema");
     let identity = Identity { name: "ann".to_owned(), ..Identity::default() };
