@@ -84,9 +84,16 @@ impl<G: Game> Sim<G> {
     /// # Panics
     /// When the game's schema does not make sense.
     pub fn join(&mut self, name: &str, profile: Profile) -> ClientId {
+        self.join_with(Identity { name: name.to_owned(), ..Identity::default() }, profile)
+    }
+
+    /// The same, for a client that asks for something of its own.
+    ///
+    /// # Panics
+    /// When the game's schema does not make sense.
+    pub fn join_with(&mut self, identity: Identity, profile: Profile) -> ClientId {
         let id = ClientId(self.next_client);
         self.next_client += 1;
-        let identity = Identity { name: name.to_owned(), ..Identity::default() };
         let client = SimClient {
             session: Session::new(identity).expect("a schema that makes sense"),
             down: Link::new(profile, self.seed ^ u64::from(id.0) << 32),
