@@ -3,10 +3,12 @@
 use std::collections::VecDeque;
 
 use tickwire_shared::limits::{COMMANDS_PENDING_MAX, EVENTS_PER_FRAME_MAX};
+use tickwire_shared::wire::cadence::TIERS;
 use tickwire_shared::wire::message::Ack;
 use tickwire_shared::{Micros, Protocol, Tick};
 
 use super::counters::Counters;
+use super::event::ClientStatus;
 use crate::session::{AckOutcome, AckWindow, Allowance, InputBuffer, Outcome, Pace, Stamped, Verdict};
 use crate::snapshot::{FRAMING_BYTES, PackCounts, Packed, QueuedEvent};
 
@@ -26,6 +28,8 @@ pub(super) struct Client<P: Protocol> {
     pub(super) events: VecDeque<QueuedEvent>,
     pub(super) writable: bool,
     pub(super) heard_at: Micros,
+    /// When Welcome went out, until the client says something: that it has Welcome.
+    welcomed_at: Option<Micros>,
     pub(super) sent_at: Micros,
     /// Tick of the last frame handed out.
     pub(super) newest: Option<Tick>,
@@ -43,17 +47,26 @@ impl<P: Protocol> Client<P> {
             inputs: InputBuffer::default(),
             commands: VecDeque::new(),
             window: AckWindow::default(),
-            pace: Pace::new(budget_bytes_per_s),
+            pace: Pace::new(budget_bytes_per_s, now),
             allowance: Allowance::new(budget_bytes_per_s, now),
             packed,
             events: VecDeque::new(),
             writable: true,
             heard_at: now,
+            welcomed_at: Some(now),
             sent_at: now,
             newest: None,
             checksum_at: tick,
             reset_at: None,
             paused_since: None,
+        }
+    }
+
+    /// It said something.
+    pub(super) fn heard(&mut self, now: Micros) {
+        self.heard_at = now;
+        if let Some(welcomed_at) = self.welcomed_at.take() {
+            self.window.round_trip(now.since(welcomed_at), now);
         }
     }
 
@@ -82,15 +95,19 @@ impl<P: Protocol> Client<P> {
         }
     }
 
-    pub(super) fn handle_ack(&mut self, ack: &Ack, tick_hz: u16, now: Micros, counters: &mut Counters) {
+    pub(super) fn handle_ack(&mut self, ack: &Ack, now: Micros, counters: &mut Counters) {
         self.inputs.touch();
-        if self.window.acknowledged(ack, self.newest, tick_hz, now) == AckOutcome::False {
+        if self.window.acknowledged(ack, self.newest, now) == AckOutcome::False {
             counters.false_acks += 1;
         }
         match self.window.take_verdict() {
-            Some(Verdict::Queues { arriving_bytes_per_s }) => {
-                self.pace.congested(arriving_bytes_per_s, now);
-                counters.rate_cuts += 1;
+            Some(Verdict::Queues { arriving_bytes_per_s, queue_micros }) => {
+                if self.pace.congested(arriving_bytes_per_s, now) {
+                    counters.rate_cuts += 1;
+                    // What queues was sent too early: nothing is, until it has arrived.
+                    let queued = u64::from(self.pace.bytes_per_s()) * queue_micros.min(1_000_000) / 1_000_000;
+                    self.allowance.spend(queued as usize);
+                }
             }
             Some(Verdict::Calm) => self.pace.calm(now),
             None => {}
@@ -124,6 +141,22 @@ impl<P: Protocol> Client<P> {
         self.window.sent(number, bytes, now);
         self.allowance.spend(bytes);
         self.pace.sent(bytes, tick_hz);
+    }
+
+    pub(super) fn status(&self, tick_hz: u16) -> ClientStatus {
+        let mut tiers = [0; TIERS];
+        let slots = self.packed.roster().slots();
+        slots.iter().filter(|slot| !slot.is_parked()).for_each(|slot| tiers[slot.tier.index()] += 1);
+        ClientStatus {
+            bytes_per_s: self.pace.bytes_per_s(),
+            rtt_micros: self.window.rtt_micros(),
+            window_frames: self.window.size(tick_hz),
+            paused: self.paused_since.is_some(),
+            tiers,
+            parked: slots.len() - tiers.iter().sum::<usize>(),
+            waiting: self.packed.waiting(),
+            reach: self.packed.reach(),
+        }
     }
 
     pub(super) fn is_checksum_due(&self, tick: u64, tick_hz: u16) -> bool {

@@ -14,7 +14,7 @@ use tickwire_shared::{ClientId, Close, CloseCode, Micros, Protocol, Tick};
 
 use super::client::Client;
 use super::counters::Counters;
-use super::event::{Event, Output, Status};
+use super::event::{ClientStatus, Event, Output, Status};
 use super::outputs::Outputs;
 use super::saved::{self, RestoreError, Saved, Saving};
 use crate::session::{BUDGET_BYTES_MIN, Stamped, admission};
@@ -242,7 +242,7 @@ impl<G: Game> Room<G> {
     ) {
         let (next, until_next) = (Tick(self.tick as u32), self.until_next_eighths(now));
         let Some(client) = self.clients.get_mut(&id) else { return };
-        client.heard_at = now;
+        client.heard(now);
         match message {
             ClientMessage::Hello(_) => {
                 self.close(id, Close::because(CloseCode::BadMessage, "a second Hello"));
@@ -253,13 +253,13 @@ impl<G: Game> Room<G> {
                     return self.close(id, Close::because(CloseCode::BadMessage, "impossible input"));
                 }
                 if let Some(ack) = ack {
-                    client.handle_ack(&ack, self.config.tick_hz, now, &mut self.counters);
+                    client.handle_ack(&ack, now, &mut self.counters);
                 }
                 let stamped = Stamped { seq, tick, input };
                 client.handle_input(stamped, next, until_next, now, &mut self.counters);
             }
             ClientMessage::Command(command) => client.handle_command(command, &mut self.counters),
-            ClientMessage::Ack(ack) => client.handle_ack(&ack, self.config.tick_hz, now, &mut self.counters),
+            ClientMessage::Ack(ack) => client.handle_ack(&ack, now, &mut self.counters),
             ClientMessage::Resync { .. } => {
                 self.counters.state_mismatches += 1;
                 client.handle_resync(self.tick, self.config.tick_hz);
@@ -400,6 +400,12 @@ impl<G: Game> Room<G> {
             tick: Tick(self.tick as u32),
             ended: self.ended,
         }
+    }
+
+    /// How one client fares.
+    #[must_use]
+    pub fn client(&self, client: ClientId) -> Option<ClientStatus> {
+        self.clients.get(&client).map(|client| client.status(self.config.tick_hz))
     }
 
     /// The rules, for tests and tools that look inside.

@@ -13,31 +13,33 @@ use tickwire_shared::{Micros, Tick};
 const RTT_MEMORY_MICROS: u64 = 30_000_000;
 /// When even the quickest of a while's acknowledgements took this much longer than the least round trip, frames
 /// queue on the way. One slow acknowledgement says nothing: that is jitter.
-const QUEUE_MICROS: u64 = 60_000;
+const QUEUE_MICROS: u64 = 50_000;
+/// Or, where round trips differ by themselves, so many times as much as they do and a little more.
+const JITTERS: u64 = 3;
+const JITTER_SLACK_MICROS: u64 = 20_000;
+/// Up to so much, they do not; between the two it cannot be told.
+const CALM_QUEUE_MICROS: u64 = 30_000;
 /// Length of such a while.
-const WHILE_MICROS: u64 = 400_000;
+const WHILE_MICROS: u64 = 200_000;
 /// Jitter that the window bears without closing.
 const JITTER_MICROS: u64 = 100_000;
-/// Without queueing, the window grows by one frame this often.
-const CALM_MICROS: u64 = 1_000_000;
 /// So much of what a client is sent may be on its way beyond a round trip.
-const QUEUE_BYTES_MICROS: u64 = 500_000;
+const QUEUE_BYTES_MICROS: u64 = 350_000;
 /// However slow the link, so many bytes may be on their way.
-const IN_FLIGHT_BYTES_MIN: usize = 4096;
-/// However slow the link, this many frames may be in flight.
-const WINDOW_FRAMES_FLOOR: usize = 2;
+const IN_FLIGHT_BYTES_MIN: usize = 1500;
 
 /// The frames that one client has not acknowledged.
 #[derive(Clone, Debug)]
 pub struct AckWindow {
     in_flight: VecDeque<InFlight>,
     in_flight_bytes: usize,
-    /// The least round trip lately, and when it was measured.
-    rtt_min: Option<(u64, Micros)>,
-    /// How many frames the window is smaller than round trip and acknowledging would ask for.
-    cut_frames: usize,
-    /// When the window was last made smaller or larger.
-    steered_at: Micros,
+    /// The least round trip of this half minute and of the one before, and when this one began.
+    rtt_min: Option<u64>,
+    rtt_before: Option<u64>,
+    rtt_since: Micros,
+    /// By how much one round trip differs from the one before, on average, in microseconds.
+    jitter: u64,
+    rtt_last: Option<u64>,
     /// What was seen in this while.
     seen: Option<Seen>,
     verdict: Option<Verdict>,
@@ -67,6 +69,8 @@ pub enum Verdict {
     Queues {
         /// What arrives all the same, in bytes per second.
         arriving_bytes_per_s: u64,
+        /// For how long they do, at least.
+        queue_micros: u64,
     },
     /// They do not.
     Calm,
@@ -88,9 +92,11 @@ impl Default for AckWindow {
         Self {
             in_flight: VecDeque::with_capacity(WINDOW_FRAMES_MAX),
             rtt_min: None,
-            cut_frames: 0,
-            steered_at: Micros(0),
+            rtt_before: None,
+            rtt_since: Micros(0),
             in_flight_bytes: 0,
+            jitter: 0,
+            rtt_last: None,
             seen: None,
             verdict: None,
         }
@@ -111,14 +117,10 @@ impl AckWindow {
     }
 
     /// How many frames may be in flight: as many as a round trip takes, and those that the client collects
-    /// before it acknowledges; fewer while they queue on the way.
+    /// before it acknowledges.
     #[must_use]
     pub fn size(&self, frames_per_s: u16) -> usize {
-        self.size_on_a_free_link(frames_per_s).saturating_sub(self.cut_frames).max(WINDOW_FRAMES_FLOOR)
-    }
-
-    fn size_on_a_free_link(&self, frames_per_s: u16) -> usize {
-        let round_trip = self.rtt_min.map_or(0, |(micros, _)| {
+        let round_trip = self.rtt_micros().map_or(0, |micros| {
             let frames = ((micros + JITTER_MICROS) * u64::from(frames_per_s)).div_ceil(1_000_000);
             usize::try_from(frames).unwrap_or(usize::MAX)
         });
@@ -140,13 +142,7 @@ impl AckWindow {
     }
 
     /// The client says which frame it applied last. `newest` is the tick of the last frame handed out.
-    pub fn acknowledged(
-        &mut self,
-        ack: &Ack,
-        newest: Option<Tick>,
-        frames_per_s: u16,
-        now: Micros,
-    ) -> AckOutcome {
+    pub fn acknowledged(&mut self, ack: &Ack, newest: Option<Tick>, now: Micros) -> AckOutcome {
         if newest.is_none_or(|newest| ack.applied.since(newest) > 0) {
             return AckOutcome::False;
         }
@@ -155,18 +151,28 @@ impl AckWindow {
         };
         let InFlight { sent, .. } = self.in_flight[place];
         let sample = now.since(sent).saturating_sub(u64::from(ack.held_ms) * 1000);
-        let keep = self.rtt_min.filter(|(least, at)| *least < sample && now.since(*at) < RTT_MEMORY_MICROS);
-        self.rtt_min = keep.or(Some((sample, now)));
+        self.round_trip(sample, now);
         let bytes: usize = self.in_flight.drain(..=place).map(|frame| frame.bytes).sum();
         self.in_flight_bytes -= bytes;
-        self.steer(sample, bytes as u64, frames_per_s, now);
+        self.judge(sample, bytes as u64, now);
         AckOutcome::Fresh
     }
 
-    /// Once in a while: halves the window when frames queue on the way, lets it grow slowly when they do not.
-    fn steer(&mut self, sample_micros: u64, bytes: u64, frames_per_s: u16, now: Micros) {
+    /// A round trip was measured.
+    pub fn round_trip(&mut self, micros: u64, now: Micros) {
+        if now.since(self.rtt_since) >= RTT_MEMORY_MICROS {
+            (self.rtt_before, self.rtt_since) = (self.rtt_min.take(), now);
+        }
+        if let Some(last) = self.rtt_last.replace(micros) {
+            self.jitter = (self.jitter * 15 + micros.abs_diff(last)) / 16;
+        }
+        self.rtt_min = Some(self.rtt_min.map_or(micros, |least| least.min(micros)));
+    }
+
+    /// Once in a while: whether frames queue on the way, and if so, what arrives all the same.
+    fn judge(&mut self, sample_micros: u64, bytes: u64, now: Micros) {
         let mut seen = self.seen.take().unwrap_or(Seen { since: now, quickest: u64::MAX, bytes: 0 });
-        let least = self.rtt_min.map_or(sample_micros, |(micros, _)| micros);
+        let least = self.rtt_micros().unwrap_or(sample_micros);
         let passed = now.since(seen.since);
         seen.quickest = seen.quickest.min(sample_micros);
         // What the first one brought had arrived before.
@@ -176,24 +182,22 @@ impl AckWindow {
             self.seen = Some(seen);
             return;
         }
-        if seen.quickest > least + QUEUE_MICROS {
-            let free = self.size_on_a_free_link(frames_per_s);
-            self.cut_frames = free - (self.size(frames_per_s) / 2).clamp(WINDOW_FRAMES_FLOOR, free);
-            self.steered_at = now;
-            self.verdict = Some(Verdict::Queues { arriving_bytes_per_s: seen.bytes * 1_000_000 / passed });
+        if seen.quickest > least + QUEUE_MICROS.max(JITTER_SLACK_MICROS + JITTERS * self.jitter) {
+            self.verdict = Some(Verdict::Queues {
+                arriving_bytes_per_s: seen.bytes * 1_000_000 / passed,
+                queue_micros: seen.quickest - least,
+            });
             return;
         }
-        self.verdict = Some(Verdict::Calm);
-        if self.cut_frames > 0 && now.since(self.steered_at) >= CALM_MICROS {
-            self.cut_frames -= 1;
-            self.steered_at = now;
+        if seen.quickest <= least + CALM_QUEUE_MICROS {
+            self.verdict = Some(Verdict::Calm);
         }
     }
 
     /// The least round trip lately.
     #[must_use]
     pub fn rtt_micros(&self) -> Option<u64> {
-        self.rtt_min.map(|(micros, _)| micros)
+        self.rtt_min.into_iter().chain(self.rtt_before).min()
     }
 }
 
@@ -212,7 +216,7 @@ mod tests {
         }
         assert!(!window.is_open(30, 64_000));
         let ack = Ack { applied: Tick(3), held_ms: 20 };
-        assert_eq!(window.acknowledged(&ack, Some(Tick(5)), 30, Micros(219 * MS)), AckOutcome::Fresh);
+        assert_eq!(window.acknowledged(&ack, Some(Tick(5)), Micros(219 * MS)), AckOutcome::Fresh);
         assert_eq!(window.rtt_micros(), Some(100 * MS));
         assert!(window.is_open(30, 64_000));
         // 100 ms and as much jitter at 30 frames/s are 6 frames in flight.
@@ -223,12 +227,12 @@ mod tests {
     fn lies_are_told_apart() {
         let mut window = AckWindow::default();
         let ack = |tick| Ack { applied: Tick(tick), held_ms: 0 };
-        assert_eq!(window.acknowledged(&ack(5), None, 30, Micros(0)), AckOutcome::False);
+        assert_eq!(window.acknowledged(&ack(5), None, Micros(0)), AckOutcome::False);
         window.sent(Tick(7), 100, Micros(0));
-        assert_eq!(window.acknowledged(&ack(8), Some(Tick(7)), 30, Micros(0)), AckOutcome::False);
-        assert_eq!(window.acknowledged(&ack(6), Some(Tick(7)), 30, Micros(0)), AckOutcome::Stale);
-        assert_eq!(window.acknowledged(&ack(7), Some(Tick(7)), 30, Micros(0)), AckOutcome::Fresh);
-        assert_eq!(window.acknowledged(&ack(7), Some(Tick(7)), 30, Micros(0)), AckOutcome::Stale);
+        assert_eq!(window.acknowledged(&ack(8), Some(Tick(7)), Micros(0)), AckOutcome::False);
+        assert_eq!(window.acknowledged(&ack(6), Some(Tick(7)), Micros(0)), AckOutcome::Stale);
+        assert_eq!(window.acknowledged(&ack(7), Some(Tick(7)), Micros(0)), AckOutcome::Fresh);
+        assert_eq!(window.acknowledged(&ack(7), Some(Tick(7)), Micros(0)), AckOutcome::Stale);
     }
 
     #[test]
@@ -236,7 +240,7 @@ mod tests {
         let mut window = AckWindow::default();
         window.sent(Tick(1), 100, Micros(0));
         let ack = Ack { applied: Tick(1), held_ms: u16::MAX };
-        assert_eq!(window.acknowledged(&ack, Some(Tick(1)), 30, Micros(5)), AckOutcome::Fresh);
+        assert_eq!(window.acknowledged(&ack, Some(Tick(1)), Micros(5)), AckOutcome::Fresh);
         assert_eq!(window.rtt_micros(), Some(0));
     }
 }

@@ -4,9 +4,9 @@
 use tickwire_shared::Micros;
 
 /// The bucket holds the budget of so many microseconds.
-const BURST_MICROS: u64 = 125_000;
+const BURST_MICROS: u64 = 100_000;
 /// The bucket of the smallest budgets holds this much, so that one frame fits.
-const BURST_BYTES_MIN: i64 = 512;
+const BURST_BYTES_MIN: i64 = 160;
 /// Nobody is sent less than this, in bytes per second.
 pub const BUDGET_BYTES_MIN: u32 = 1024;
 
@@ -16,13 +16,15 @@ pub struct Allowance {
     /// What may be sent now, in millionths of a byte; negative after a frame that had to be larger.
     level: i64,
     filled_at: Micros,
+    /// It was overdrawn and is not nearly full again yet: one frame that has room is better than some that do not.
+    dry: bool,
 }
 
 impl Allowance {
     /// A full one.
     #[must_use]
     pub fn new(bytes_per_s: u32, now: Micros) -> Self {
-        Self { level: capacity(bytes_per_s), filled_at: now }
+        Self { level: capacity(bytes_per_s), filled_at: now, dry: false }
     }
 
     /// What may be sent at `now`, in bytes. Zero or less: nothing.
@@ -30,12 +32,14 @@ impl Allowance {
         let filled = now.since(self.filled_at).min(10_000_000) as i64 * i64::from(bytes_per_s);
         self.filled_at = now;
         self.level = (self.level + filled).min(capacity(bytes_per_s));
-        self.level.div_euclid(1_000_000)
+        self.dry &= self.level < capacity(bytes_per_s) / 2;
+        if self.dry { 0 } else { self.level / 1_000_000 }
     }
 
     /// So many bytes were sent.
     pub fn spend(&mut self, bytes: usize) {
         self.level -= bytes as i64 * 1_000_000;
+        self.dry |= self.level < 0;
     }
 }
 
@@ -68,7 +72,10 @@ mod tests {
     fn a_frame_that_was_too_large_is_made_up_for() {
         let mut allowance = Allowance::new(8_000, Micros(0));
         allowance.spend(3_000);
-        assert_eq!(allowance.available(8_000, Micros(0)), -2_000);
-        assert_eq!(allowance.available(8_000, Micros(250_000)), 0);
+        assert_eq!(allowance.available(8_000, Micros(0)), 0);
+        assert_eq!(allowance.available(8_000, Micros(300_000)), 0, "not yet");
+        assert_eq!(allowance.available(8_000, Micros(350_000)), 800);
+        allowance.spend(700);
+        assert_eq!(allowance.available(8_000, Micros(350_000)), 100, "not overdrawn");
     }
 }

@@ -20,11 +20,15 @@ use tickwire_shared::{ClientId, KindId, NetId, Protocol, Tick};
 
 use super::cadence::{Schedule, Section};
 use super::history::{History, Samples};
-use super::updates::{Lane, Updates};
+use super::roster::RosterSlot;
+use super::updates::{Lane, Update, Updates};
 use crate::simulation::{EntityKey, Team, World};
 
 /// A row is used again this long after its entity is gone, when every client that is in step has dropped it.
 const ROW_REST_TICKS: u64 = 64;
+
+/// About what an enter takes besides the spawn blob, in bits.
+const RECORD_BITS: i64 = 140;
 
 /// One entity in the table. A row is used again after its entity is gone; the id tells them apart.
 #[derive(Clone, Debug)]
@@ -48,6 +52,8 @@ pub struct Row {
     tiers: [Sampling; TIERS],
     /// The tick of its last cut; 0 before the first.
     cut_at: u64,
+    /// About what its spawn blob takes.
+    spawn_bytes: u32,
     /// How many roster slots are told of it, by lane: nothing is coded that nobody is told.
     told: [u32; Lane::COUNT],
 }
@@ -111,7 +117,11 @@ impl Capture {
             entity.state.capture(&mut state);
             let row = match self.by_key.get(key).copied() {
                 Some(row) => row,
-                None => self.add(key, entity.id, entity.state.kind(), &state),
+                None => {
+                    let row = self.add(key, entity.id, entity.state.kind(), &state);
+                    self.rows[row as usize].spawn_bytes = codec::encode(&entity.spawn).len() as u32;
+                    row
+                }
             };
             self.seen[row as usize] = true;
             self.advance(row, &state, entity.cut);
@@ -166,6 +176,7 @@ impl Capture {
                 cut: false,
             }),
             cut_at: 0,
+            spawn_bytes: 0,
             told: [0; Lane::COUNT],
         };
         match self.rows.get_mut(row as usize) {
@@ -302,6 +313,14 @@ impl Capture {
         &self.updates
     }
 
+    /// The update of a slot that is due at this tick.
+    #[must_use]
+    #[inline]
+    pub fn sample_of(&self, slot: &RosterSlot) -> Option<&Update> {
+        let due = self.schedule.is_due(slot.section);
+        due.then(|| &self.updates.of(slot.lane)[slot.row as usize])
+    }
+
     /// The rows of entities that, since the frames before, are new or gone, changed owner or team, or may be seen by
     /// others than before.
     #[must_use]
@@ -371,6 +390,11 @@ impl Capture {
 }
 
 impl Row {
+    /// About what an enter of it takes, in bits.
+    pub(super) fn enter_bits(&self) -> i64 {
+        RECORD_BITS + 8 * i64::from(self.spawn_bytes)
+    }
+
     /// Which updates a client gets that is told of it at `tier` as much as `view` shows.
     #[must_use]
     pub fn lane(&self, tier: Tier, view: View) -> Lane {

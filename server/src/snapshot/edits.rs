@@ -18,9 +18,8 @@ use super::share::Wish;
 use super::updates::Lane;
 use crate::simulation::World;
 
-/// About what a window takes in a move, and with an id and a spawn blob in an enter, in bits.
+/// About what a window takes in a move, in bits.
 const MOVE_BITS: i64 = 80;
-const ENTER_BITS: i64 = 160;
 
 /// A row is told of in a lane by one client more or less.
 pub(super) type Told = (u32, NetId, Lane, bool);
@@ -34,6 +33,8 @@ pub(super) struct Edits {
     entering: Vec<RosterSlot>,
     /// Parked slots in the order in which they come back.
     turns: Vec<(u64, usize)>,
+    /// What those that come back from being parked took, in bits.
+    pub(super) turn_bits: u64,
     /// Collected over all clients, until the capture takes it in.
     pub(super) told: Vec<Told>,
     /// What a client still holds of one entity.
@@ -45,6 +46,7 @@ impl Edits {
         self.leaves.clear();
         self.moves.clear();
         self.entering.clear();
+        self.turn_bits = 0;
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -91,40 +93,50 @@ impl Edits {
         }
     }
 
-    /// Chooses what else fits into `room` bits: first what saves bandwidth; then who comes back from being parked and
-    /// who enters, half of the room each; what is left is for those that are told of more often.
-    pub(super) fn choose(&mut self, eye: &Eye<'_>, client: &mut Packed, wishes: &mut Vec<Wish>, room: i64) {
+    /// Chooses what else fits into `room` bits: first what saves bandwidth; then who comes back from being parked, for
+    /// `turns` bits at least, and who enters, half of the room each; what is left is for those that are told of more often.
+    pub(super) fn choose(
+        &mut self,
+        eye: &Eye<'_>,
+        client: &mut Packed,
+        wishes: &mut Vec<Wish>,
+        room: i64,
+        turns: i64,
+    ) {
         let mut room = room;
         let (tick, slots) = (eye.capture.tick(), client.roster.slots_mut());
-        let mut take = |room: &mut i64, wish: &Wish| {
+        for wish in wishes.iter().filter(|wish| wish.saves) {
             let slot = &mut slots[wish.index];
-            let fits = *room >= MOVE_BITS || wish.to.is_none();
-            if fits && !slot.is_silent() {
-                *room -= if wish.to.is_none() { 0 } else { MOVE_BITS };
-                slot.section = Section::SILENT;
-                self.moves.push((wish.index, wish.to));
+            if slot.is_silent() {
+                continue;
             }
-            fits
-        };
-        wishes.retain(|wish| !(wish.saves && take(&mut room, wish)));
-        let turns = if client.waiting.is_empty() { room } else { room / 2 };
-        let left = if client.parked > 0 { self.take_turns(client, tick, turns) } else { turns };
-        room -= turns - left;
+            // What there is no room to tell of less often is not told of for now.
+            let to = wish.to.filter(|_| room >= MOVE_BITS);
+            room -= if to.is_some() { MOVE_BITS } else { 0 };
+            slot.section = Section::SILENT;
+            self.moves.push((wish.index, to));
+        }
+        if client.parked > 0 {
+            let half = if client.waiting.is_empty() { room } else { room / 2 };
+            room -= self.take_turns(client, tick, half.max(turns));
+        }
         room -= self.take_enters(eye, client, room);
         let slots = client.roster.slots_mut();
-        wishes.retain(|wish| {
-            let fits = room >= MOVE_BITS && !slots[wish.index].is_silent();
-            if fits && !wish.saves {
+        for wish in wishes.drain(..).filter(|wish| !wish.saves) {
+            if room < MOVE_BITS {
+                break;
+            }
+            if !slots[wish.index].is_silent() {
                 room -= MOVE_BITS;
                 slots[wish.index].section = Section::SILENT;
                 self.moves.push((wish.index, wish.to));
             }
-            !fits
-        });
+        }
     }
 
     /// Parked slots come back by how long they have waited, up to twice as fast the nearer they are.
-    fn take_turns(&mut self, client: &Packed, tick: u64, mut room: i64) -> i64 {
+    fn take_turns(&mut self, client: &Packed, tick: u64, room: i64) -> i64 {
+        let mut taken = 0;
         let slots = client.roster.slots();
         let parked = || slots.iter().enumerate().filter(|(_, slot)| slot.is_parked());
         let farthest = parked().map(|(_, slot)| slot.distance).fold(1.0, f32::max);
@@ -134,11 +146,12 @@ impl Edits {
             (((2.0 - slot.distance / farthest) * waited * 16.0) as u64, index)
         }));
         self.turns.sort_unstable();
-        while let (true, Some((_, index))) = (room >= MOVE_BITS, self.turns.pop()) {
-            room -= MOVE_BITS;
+        while taken + MOVE_BITS <= room {
+            let Some((_, index)) = self.turns.pop() else { break };
+            taken += MOVE_BITS;
             self.moves.push((index, Some(Tier::SLOW)));
         }
-        room
+        taken
     }
 
     fn take_enters(&mut self, eye: &Eye<'_>, client: &mut Packed, room: i64) -> i64 {
@@ -146,9 +159,13 @@ impl Edits {
         while taken < room && self.entering.len() < ENTERS_PER_FRAME_MAX {
             let Some(slot) = client.waiting.pop() else { break };
             // It may have waited for some ticks.
-            if let Some(slot) = eye.again(&slot) {
+            if let Some(mut slot) = eye.again(&slot) {
+                if client.share.strained {
+                    // It is told of more often as soon as there is room for that.
+                    slot.follow(Tier::SLOW, eye.capture);
+                }
                 self.entering.push(slot);
-                taken += ENTER_BITS;
+                taken += eye.capture.row(slot.row).enter_bits();
             }
         }
         taken
@@ -171,6 +188,7 @@ impl Edits {
         frame::write_count(self.moves.len(), out);
         for (index, to) in &self.moves {
             let slot = &client.roster.slots()[*index];
+            let before = out.len_bits();
             frame::write_index(*index, staying, out);
             to.map_or(Move::Park, Move::To).write(out);
             if let Some(tier) = *to {
@@ -181,6 +199,9 @@ impl Edits {
                 };
                 let gap = gap_of(capture, slot, Tick(told_at), tier);
                 write_window(capture, slot, (held, gap), tier, &mut self.held, out);
+            }
+            if slot.is_parked() || to.is_none() {
+                self.turn_bits += (out.len_bits() - before) as u64;
             }
         }
         frame::write_count(self.entering.len(), out);
@@ -220,9 +241,7 @@ impl Edits {
                 counts.demotions += u64::from(tier > slot.tier);
                 counts.promotions += u64::from(tier < slot.tier);
             }
-            (slot.tier, slot.parked_at) = (tier, 0);
-            slot.lane = capture.row(slot.row).lane(tier, slot.view);
-            slot.section = capture.schedule().section(tier, slot.id);
+            slot.follow(tier, capture);
             self.told.push((slot.row, slot.id, slot.lane, true));
         }
         counts.enters += self.entering.len() as u64;

@@ -70,13 +70,13 @@ impl Neighbours {
 }
 
 impl Search {
-    /// What should enter the roster, nearest first, as many as one frame may carry; and whether there are more.
+    /// What should enter the roster, nearest first, as many as one frame may carry; and how many it would be in all.
     pub(super) fn enters(
         &mut self,
         neighbours: &Neighbours,
         eye: &Eye<'_>,
         roster: &Roster,
-    ) -> (&[RosterSlot], bool) {
+    ) -> (&[RosterSlot], usize) {
         let Self { held, found, entering } = self;
         held.resize(eye.capture.rows().len(), false);
         roster.slots().iter().for_each(|slot| held[slot.row as usize] = true);
@@ -96,13 +96,13 @@ impl Search {
         roster.slots().iter().for_each(|slot| held[slot.row as usize] = false);
         let most = ENTERS_PER_FRAME_MAX.min(ROSTER_MAX.saturating_sub(roster.slots().len()));
         let order = |a: &RosterSlot, b: &RosterSlot| a.distance.total_cmp(&b.distance).then(a.id.cmp(&b.id));
-        let more = entering.len() > most;
-        if more {
+        let all = entering.len();
+        if all > most {
             entering.select_nth_unstable_by(most, order);
             entering.truncate(most);
         }
         entering.sort_unstable_by(order);
-        (entering, more)
+        (entering, all)
     }
 }
 

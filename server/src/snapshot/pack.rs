@@ -26,6 +26,9 @@ use crate::simulation::World;
 const INTEREST_TICKS: u64 = 4;
 /// Events of so many bytes go out however little the client may be sent; more wait for their share.
 const EVENT_BYTES_RESERVE: usize = 1024;
+/// Of a client that is told less than it could see, this part of a second's bytes, in bits, is kept for what averages do
+/// not foresee: half of what the bucket holds.
+const KEPT_PER_S: i64 = 2;
 /// About what a header takes, with a checksum and the length of the message, in bytes.
 const HEADER_BYTES: usize = 16;
 
@@ -98,7 +101,8 @@ impl Packer {
         let avatar_due = client.avatar != avatar;
         let events = fitting(parts.events, parts.bytes_max);
         let other_bytes = HEADER_BYTES + events.iter().map(|event| event.bytes.len() + 3).sum::<usize>();
-        self.allot(&eye, client, &continuity, (parts.bytes_max as i64 - other_bytes as i64) * 8);
+        let bits = (parts.bytes_max as i64 - other_bytes as i64) * 8;
+        self.allot(&eye, client, &continuity, (parts.bytes_per_s, parts.tick_hz), bits);
         if continuity.slots == Slots::Stream && !is_any_due(capture, client.roster.slots()) {
             continuity.slots = Slots::None;
         }
@@ -137,11 +141,17 @@ impl Packer {
         if edits {
             let before = self.writer.len_bits();
             self.edits.write(capture, snapshot.world, client, continuity.held, &mut self.writer);
-            spent.edit_bits = (self.writer.len_bits() - before) as u64;
+            spent.turn_bits = self.edits.turn_bits;
+            spent.edit_bits = (self.writer.len_bits() - before) as u64 - spent.turn_bits;
         }
         match continuity.slots {
             Slots::None | Slots::Reset => {}
-            Slots::Stream => self.write_stream(capture, client.roster.slots(), &mut spent, &mut counts),
+            Slots::Stream => {
+                self.write_stream(capture, client.roster.slots(), &mut spent, &mut counts);
+                if client.share.mixed {
+                    spent.split_by_tier(capture, client.roster.slots());
+                }
+            }
             Slots::Resync => {
                 let before = self.writer.len_bits();
                 self.write_resync(capture, client, continuity.held, &mut counts);
@@ -182,10 +192,11 @@ impl Packer {
         }
         (client.interest_at, client.viewpoint) = (tick, viewpoint);
         edits.leave(eye, client);
-        let (enters, more) = search.enters(neighbours, eye, &client.roster);
+        let (enters, all) = search.enters(neighbours, eye, &client.roster);
         client.waiting.clear();
         client.waiting.extend(enters.iter().rev());
-        if more {
+        client.beyond = all - client.waiting.len();
+        if client.beyond > 0 {
             // The others are looked for as soon as these are in.
             client.interest_at = tick.saturating_sub(INTEREST_TICKS);
         }
@@ -197,41 +208,52 @@ impl Packer {
             tick,
             cadences: capture.schedule().cadences(),
         };
-        client.share.plan(client.roster.slots(), natural, &means, order, wishes);
+        let slots = (client.roster.slots(), natural.as_slice());
+        client.share.plan(slots, client.waiting(), &means, order, wishes);
         counts.shrinks += u64::from(client.share.reach < eye.reach);
         counts.grows += u64::from(client.share.reach > eye.reach);
     }
 
     /// Decides what goes into a frame that may take `bits` more: due slots first, and edits with what is left.
-    fn allot(&mut self, eye: &Eye<'_>, client: &mut Packed, continuity: &Continuity, bits: i64) {
+    fn allot(
+        &mut self,
+        eye: &Eye<'_>,
+        client: &mut Packed,
+        continuity: &Continuity,
+        (bytes_per_s, tick_hz): (u32, u16),
+        bits: i64,
+    ) {
         let capture = eye.capture;
-        let guess = client.share.sample_bits() as i64 + 2;
-        let due = client.roster.slots().len() as i64 * guess;
+        let guess = Tier::ALL.map(|tier| client.share.sample_bits(tier) as i64 + 2);
+        let due = client.roster.slots().len() as i64 * guess[0];
         // The usual case: there is plenty, and nobody has to count.
         let plenty = bits > 4 * due + 20_000 && !client.share.strained;
         let frame_at = Tick(client.frame_at as u32);
         let cost = |slot: &RosterSlot| match continuity.slots {
-            Slots::Stream => sample_of(capture, slot).map_or(0, |update| update.bits() as i64 + 1),
+            Slots::Stream => capture.sample_of(slot).map_or(0, |update| update.bits() as i64 + 1),
             Slots::Resync => {
                 let missed = edits::gap_of(capture, slot, frame_at, slot.tier);
-                missed.map_or(0, |gap| gap.states as i64 * guess + 2)
+                missed.map_or(0, |gap| gap.states as i64 * guess[slot.tier.index()] + 2)
             }
             Slots::None | Slots::Reset => 0,
         };
-        let mut room = bits;
+        let (mut room, mut turns) = (bits, bits);
         if !plenty {
             let slots = client.roster.slots().iter().filter(|slot| !slot.is_silent());
             let needed: i64 = slots.map(cost).sum();
             if needed > bits {
                 self.edits.park(client, needed - bits.max(0), cost);
                 client.share.overflowed = true;
-                room = 0;
+                (room, turns) = (0, 0);
             } else {
-                // The next frame is not to find the bucket empty.
-                room = bits - 2 * needed;
+                // The frames after this one are not to find the bucket empty.
+                let kept = if client.share.strained { i64::from(bytes_per_s) / KEPT_PER_S } else { needed };
+                room = bits - needed - kept;
+                let fair = client.share.turn_bits(capture.tick(), bytes_per_s, tick_hz);
+                turns = fair.min(bits - needed);
             }
         }
-        self.edits.choose(eye, client, &mut self.wishes, room);
+        self.edits.choose(eye, client, &mut self.wishes, room, turns);
     }
 
     fn write_private(&mut self, capture: &Capture, client: &mut Packed, state: &[i32], slots: Slots) {
@@ -288,8 +310,8 @@ impl Packer {
                 }
             }
         }
-        spent.samples += moving + resting as u64;
-        spent.sample_bits += (self.writer.len_bits() - before) as u64;
+        spent.samples[0] = moving + resting as u64;
+        spent.sample_bits[0] = (self.writer.len_bits() - before) as u64;
     }
 
     fn write_resync(&mut self, capture: &Capture, client: &Packed, held: u64, counts: &mut PackCounts) {
@@ -352,14 +374,8 @@ fn fitting(events: &[QueuedEvent], bytes_max: usize) -> &[QueuedEvent] {
     &events[..count]
 }
 
-/// The update that is due of a slot at this tick.
-fn sample_of<'a>(capture: &'a Capture, slot: &RosterSlot) -> Option<&'a Update> {
-    let due = capture.schedule().is_due(slot.section);
-    due.then(|| &capture.updates().of(slot.lane)[slot.row as usize])
-}
-
 fn is_any_due(capture: &Capture, slots: &[RosterSlot]) -> bool {
-    slots.iter().any(|slot| sample_of(capture, slot).is_some_and(|update| update.due != Due::Still))
+    slots.iter().any(|slot| capture.sample_of(slot).is_some_and(|update| update.due != Due::Still))
 }
 
 /// The checksum of what the client holds once it has applied the frame.

@@ -36,6 +36,8 @@ pub struct Packed {
     pub(super) private: Vec<i32>,
     /// What should enter and did not fit yet, the nearest last.
     pub(super) waiting: Vec<RosterSlot>,
+    /// How many more there are.
+    pub(super) beyond: usize,
     /// How many slots are parked.
     pub(super) parked: usize,
     pub(super) share: Share,
@@ -55,6 +57,7 @@ impl Packed {
             avatar,
             private,
             waiting: Vec::new(),
+            beyond: 0,
             parked: 0,
             share: Share::default(),
         }
@@ -81,7 +84,7 @@ impl Packed {
     /// How many entities are due to enter its roster and wait for bandwidth.
     #[must_use]
     pub fn waiting(&self) -> usize {
-        self.waiting.len()
+        self.waiting.len() + self.beyond
     }
 
     /// Share of every radius that its bandwidth is enough for.

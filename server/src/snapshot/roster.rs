@@ -5,6 +5,7 @@ use tickwire_shared::schema::View;
 use tickwire_shared::wire::cadence::Tier;
 
 use super::cadence::Section;
+use super::capture::Capture;
 use super::updates::Lane;
 
 /// One entity in a roster.
@@ -33,6 +34,13 @@ impl RosterSlot {
     #[must_use]
     pub fn is_parked(&self) -> bool {
         self.parked_at != 0
+    }
+
+    /// It is told of at a tier from now on.
+    pub(super) fn follow(&mut self, tier: Tier, capture: &Capture) {
+        (self.tier, self.parked_at) = (tier, 0);
+        self.lane = capture.row(self.row).lane(tier, self.view);
+        self.section = capture.schedule().section(tier, self.id);
     }
 
     /// Whether the frame at hand tells of it elsewhere, if at all.

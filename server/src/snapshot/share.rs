@@ -4,20 +4,25 @@
 
 use tickwire_shared::wire::cadence::{Cadences, TIERS, Tier};
 
+use super::capture::Capture;
 use super::roster::RosterSlot;
 
 /// What is planned for, as a share of the budget: the rest is for what averages do not foresee.
-const TARGET: f32 = 0.96;
+const TARGET: f32 = 0.98;
 /// A slot is told of more often only where this share of the plan would be enough for it.
-const CALM: f32 = 0.96;
-/// Share of the slots' bandwidth that is kept for taking turns while some are parked.
+const CALM: f32 = 0.97;
+/// Share of the budget that is kept for taking turns while some are parked.
 const TURNS: f32 = 0.25;
+const TURNS_KEPT_TICKS: f32 = 12.0;
 /// Enters and moves are planned for with this share of the budget at most.
 const EDITS: f32 = 0.25;
+/// Those that wait to enter should be in within a second, if that takes no more than this share of the budget.
+const ENTERS: f32 = 0.5;
+const ENTER_BITS: f32 = 160.0;
 /// How fast averages follow: the weight of a second.
 const FOLLOW: f32 = 0.5;
-/// What a sample takes until it is known, in bits.
-const SAMPLE_BITS: f32 = 10.0;
+/// What a sample of each tier takes until it is known, in bits: the longer ago the last one, the less is foreseen.
+const SAMPLE_BITS: [f32; TIERS] = [10.0, 16.0, 22.0];
 /// When this share of the roster is parked for so long, radii shrink by a step.
 const CROWDED: f32 = 0.25;
 const CROWDED_SECONDS: u64 = 2;
@@ -30,21 +35,38 @@ const RELAXED_SECONDS: u64 = 4;
 /// What one frame took.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Spent {
-    /// Slots that were due.
-    pub(super) samples: u64,
+    /// Slots that were due, by tier.
+    pub(super) samples: [u64; TIERS],
     /// Bits of these.
-    pub(super) sample_bits: u64,
-    /// Bits of leaves, moves and enters.
+    pub(super) sample_bits: [u64; TIERS],
+    /// Bits of leaves, moves and enters, and of resyncs.
     pub(super) edit_bits: u64,
+    /// Bits of slots that were parked or came back from there.
+    pub(super) turn_bits: u64,
     /// Bits of the whole frame.
     pub(super) bits: u64,
 }
 
 impl Spent {
+    /// Once all slots' samples are counted as those of the first tier: says which were of which.
+    pub(super) fn split_by_tier(&mut self, capture: &Capture, slots: &[RosterSlot]) {
+        for slot in slots.iter().filter(|slot| slot.tier != Tier::FAST) {
+            let Some(update) = capture.sample_of(slot) else { continue };
+            let (tier, bits) = (slot.tier.index(), update.bits() as u64);
+            self.samples[tier] += 1;
+            self.sample_bits[tier] += bits;
+            self.samples[0] -= 1;
+            self.sample_bits[0] -= bits;
+        }
+    }
+
     fn add(&mut self, other: &Self) {
-        self.samples += other.samples;
-        self.sample_bits += other.sample_bits;
+        for tier in 0..TIERS {
+            self.samples[tier] += other.samples[tier];
+            self.sample_bits[tier] += other.sample_bits[tier];
+        }
         self.edit_bits += other.edit_bits;
+        self.turn_bits += other.turn_bits;
         self.bits += other.bits;
     }
 }
@@ -73,18 +95,27 @@ impl Levels {
 /// One client's averages, and how far it is told.
 #[derive(Clone, Debug)]
 pub(super) struct Share {
-    sample_bits: f32,
+    sample_bits: [f32; TIERS],
     /// Of everything that is neither slots nor edits, in bytes per second.
     other: f32,
     edits: f32,
-    /// What the plan is multiplied with, so that the budget is used in the end.
+    /// What the plan is multiplied with, so that what comes of it is what was planned.
     fill: f32,
+    /// What the slots should take by the last plan, in bits per second.
+    planned: f32,
     spent: Spent,
     since: u64,
+    /// What may be spent on turns, in bits, and the tick until which that is counted.
+    turns: f32,
+    turns_at: u64,
     crowded_at: Option<u64>,
     relaxed_at: u64,
     /// Whether any slot is told of less often than the game says.
     pub(super) strained: bool,
+    /// Whether it is so and nobody is parked or waits to enter.
+    full: bool,
+    /// Whether slots are told of at several tiers.
+    pub(super) mixed: bool,
     /// Whether some had to be parked in a frame since the last plan.
     pub(super) overflowed: bool,
     /// Share of every radius that is told.
@@ -98,11 +129,16 @@ impl Default for Share {
             other: 0.0,
             edits: 0.0,
             fill: 1.0,
+            planned: 0.0,
             spent: Spent::default(),
             since: 0,
+            turns: 0.0,
+            turns_at: 0,
             crowded_at: None,
             relaxed_at: 0,
             strained: false,
+            full: false,
+            mixed: false,
             overflowed: false,
             reach: 1.0,
         }
@@ -128,11 +164,21 @@ impl Share {
     /// A frame was packed.
     pub(super) fn note(&mut self, spent: &Spent) {
         self.spent.add(spent);
+        self.turns -= spent.turn_bits as f32;
+    }
+
+    /// What may be spent on turns in a frame of this tick, in bits, whether or not anything is left over.
+    pub(super) fn turn_bits(&mut self, tick: u64, bytes_per_s: u32, tick_hz: u16) -> i64 {
+        let per_tick = TURNS * 8.0 * bytes_per_s as f32 / f32::from(tick_hz);
+        let ticks = tick.saturating_sub(std::mem::replace(&mut self.turns_at, tick));
+        // What was not spent for a while is gone.
+        self.turns = (self.turns + per_tick * ticks as f32).min(per_tick * TURNS_KEPT_TICKS);
+        self.turns as i64
     }
 
     /// What a sample takes on average, in bits.
-    pub(super) fn sample_bits(&self) -> f32 {
-        self.sample_bits
+    pub(super) fn sample_bits(&self, tier: Tier) -> f32 {
+        self.sample_bits[tier.index()]
     }
 
     /// Takes in what was sent since the last time.
@@ -146,42 +192,53 @@ impl Share {
         self.since = means.tick;
         let weight = (FOLLOW * seconds).min(1.0);
         let follow = |average: &mut f32, value: f32, weight: f32| *average += (value - *average) * weight;
-        if spent.samples > 0 {
-            follow(&mut self.sample_bits, spent.sample_bits as f32 / spent.samples as f32, weight.max(0.2));
+        for tier in (0..TIERS).filter(|tier| spent.samples[*tier] > 0) {
+            let bits = spent.sample_bits[tier] as f32 / spent.samples[tier] as f32;
+            follow(&mut self.sample_bits[tier], bits, weight.max(0.1));
         }
-        let other = spent.bits.saturating_sub(spent.sample_bits + spent.edit_bits);
+        let told = spent.sample_bits.iter().sum::<u64>() + spent.edit_bits + spent.turn_bits;
+        let other = spent.bits.saturating_sub(told);
         follow(&mut self.other, other as f32 / 8.0 / seconds, weight);
         follow(&mut self.edits, spent.edit_bits as f32 / 8.0 / seconds, weight);
-        let used = spent.bits as f32 / 8.0 / seconds / means.bytes_per_s as f32;
+        let sampled = spent.sample_bits.iter().sum::<u64>() as f32 / seconds;
         if std::mem::take(&mut self.overflowed) {
             self.fill *= 1.0 - 0.1 * weight;
-        } else if self.strained {
-            self.fill *= 1.0 + 0.5 * weight * (TARGET - used).clamp(-0.2, 0.2);
+        } else if self.full {
+            // Nobody takes turns with what is left, so it is seen.
+            let used = spent.bits as f32 / 8.0 / seconds / means.bytes_per_s as f32;
+            self.fill *= 1.0 + weight * (TARGET - used).clamp(-0.2, 0.2);
+        } else if self.strained && sampled > 0.0 {
+            self.fill *= 1.0 + weight * (self.planned / sampled - 1.0).clamp(-0.2, 0.2);
         }
         self.fill = self.fill.clamp(0.5, 1.5);
     }
 
-    /// Which slots should be told of at another tier than they are. `natural` is for each slot the tier that the game
-    /// says; `order` is scratch.
+    /// Which slots should be told of at another tier than they are, while `waiting` others should enter. `natural` is for
+    /// each slot the tier that the game says; `order` is scratch.
     pub(super) fn plan(
         &mut self,
-        slots: &[RosterSlot],
-        natural: &[Tier],
+        (slots, natural): (&[RosterSlot], &[Tier]),
+        waiting: usize,
         means: &Means<'_>,
         order: &mut Vec<u32>,
         wishes: &mut Vec<Wish>,
     ) {
         self.follow(means);
         wishes.clear();
+        self.full = false;
+        self.mixed = slots.iter().any(|slot| slot.tier != Tier::FAST);
         let bytes = means.bytes_per_s as f32;
-        let budget = 8.0 * (bytes * TARGET * self.fill - self.other - self.edits.min(bytes * EDITS)).max(0.0);
+        let budget = 8.0 * (bytes * TARGET - self.other - self.edits.min(bytes * EDITS)).max(0.0);
         let counts = Tier::ALL.map(|tier| natural.iter().filter(|natural| **natural == tier).count() as f32);
-        let costs = [0, 1, 2].map(|tier| self.sample_bits * means.per_s(tier));
+        let costs = [0, 1, 2].map(|tier| self.sample_bits[tier] * means.per_s(tier) / self.fill);
         let full: f32 = (0..TIERS).map(|tier| counts[tier] * costs[tier]).sum();
-        if full <= budget * CALM && !self.strained {
+        self.planned = full * self.fill;
+        let waiting = (waiting as f32 * ENTER_BITS).min(budget * ENTERS);
+        if full + waiting <= budget * CALM && !self.strained {
             self.crowd(0, slots.len(), means);
             return natural_wishes(slots, natural, wishes);
         }
+        let budget = budget - waiting;
         order.clear();
         order.extend(0..slots.len() as u32);
         order.sort_unstable_by(|a, b| {
@@ -190,22 +247,26 @@ impl Share {
         });
         let levels = |budget: f32| levels(order, natural, costs, budget);
         let (mut most, mut calm) = (levels(budget), levels(budget * CALM));
-        if most.0[TIERS - 1] < slots.len() {
-            let budget = budget * (1.0 - TURNS);
+        let crowded = most.0[TIERS - 1] < slots.len();
+        if crowded {
+            let budget = budget - 8.0 * bytes * TURNS;
             (most, calm) = (levels(budget), levels(budget * CALM));
         }
-        self.strained = false;
+        self.planned = 0.0;
+        self.strained = crowded;
         for (rank, index) in order.iter().map(|index| *index as usize).enumerate() {
             let (slot, natural) = (&slots[index], natural[index].index());
             let now = if slot.is_parked() { TIERS } else { slot.tier.index() };
             let (least, wanted) = (natural.max(most.of(rank)), natural.max(calm.of(rank)));
             let to = now.clamp(least, wanted.max(least));
             self.strained |= to > natural;
+            self.planned += costs.get(to).map_or(0.0, |cost| cost * self.fill);
             // Who is parked comes back when it is its turn.
             if to != now && now < TIERS {
                 wishes.push(Wish { index, to: Tier::ALL.get(to).copied(), saves: to > now });
             }
         }
+        self.full = self.strained && waiting == 0.0 && !slots.iter().any(RosterSlot::is_parked);
         self.crowd(slots.len() - most.0[TIERS - 1], slots.len(), means);
     }
 
