@@ -153,9 +153,7 @@ impl Packer {
                 }
             }
             Slots::Resync => {
-                let before = self.writer.len_bits();
-                self.write_resync(capture, client, continuity.held, &mut counts);
-                spent.edit_bits += (self.writer.len_bits() - before) as u64;
+                self.write_resync(capture, client, continuity.held, &mut spent, &mut counts);
             }
         }
         self.edits.settle(capture, client, &mut counts);
@@ -314,10 +312,19 @@ impl Packer {
         spent.sample_bits[0] = (self.writer.len_bits() - before) as u64;
     }
 
-    fn write_resync(&mut self, capture: &Capture, client: &Packed, held: u64, counts: &mut PackCounts) {
+    fn write_resync(
+        &mut self,
+        capture: &Capture,
+        client: &Packed,
+        held: u64,
+        spent: &mut Spent,
+        counts: &mut PackCounts,
+    ) {
         let frame_at = Tick(client.frame_at as u32);
         for slot in client.roster.slots().iter().filter(|slot| !slot.is_silent()) {
             let Some(gap) = edits::gap_of(capture, slot, frame_at, slot.tier) else { continue };
+            let before = self.writer.len_bits();
+            spent.samples[slot.tier.index()] += gap.states as u64;
             let as_before = capture.unchanged_since(slot.row, slot.tier, slot.view, held);
             self.writer.put_bit(as_before);
             if !as_before {
@@ -325,6 +332,7 @@ impl Packer {
                 edits::write_window(capture, slot, since, slot.tier, &mut self.held, &mut self.writer);
                 counts.updates += 1;
             }
+            spent.sample_bits[slot.tier.index()] += (self.writer.len_bits() - before) as u64;
         }
     }
 

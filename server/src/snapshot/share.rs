@@ -39,7 +39,7 @@ pub(super) struct Spent {
     pub(super) samples: [u64; TIERS],
     /// Bits of these.
     pub(super) sample_bits: [u64; TIERS],
-    /// Bits of leaves, moves and enters, and of resyncs.
+    /// Bits of leaves, moves and enters.
     pub(super) edit_bits: u64,
     /// Bits of slots that were parked or came back from there.
     pub(super) turn_bits: u64,
