@@ -4,5 +4,6 @@ mod corpus;
 mod document;
 mod golden;
 mod hostile;
+mod reference;
 mod schemas;
 mod updates;
