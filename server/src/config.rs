@@ -27,8 +27,8 @@ mod auth;
 pub use auth::{AuthMode, AuthSection};
 pub use error::ConfigError;
 pub use proxy::{ForwardedHeader, ProxyProtocol, ProxySection};
-pub use tls::TlsSection;
 pub use replication::Replication;
+pub use tls::TlsSection;
 
 /// Everything that can be set.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -41,7 +41,7 @@ fn replica() -> Replica<u16> {
     for tick in 1..40_u64 {
         room.tick(Micros(tick * 33_333));
         while let Some(Output::Send { bytes, .. }) = room.poll_output() {
-            session.handle_message(&bytes, Micros(tick * 33_333)).expect("own message");
+            session.handle_message(bytes, Micros(tick * 33_333)).expect("own message");
         }
         let ack = Ack { applied: Tick(tick as u32), held_ms: 0 };
         let message = ClientMessage::Ack(ack);

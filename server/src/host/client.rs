@@ -101,16 +101,16 @@ impl<P: Protocol> Client<P> {
             counters.false_acks += 1;
         }
         match self.window.take_verdict() {
-            Some(Verdict::Queues { arriving_bytes_per_s, queue_micros }) => {
-                if self.pace.congested(arriving_bytes_per_s, now) {
-                    counters.rate_cuts += 1;
-                    // What queues was sent too early: nothing is, until it has arrived.
-                    let queued = u64::from(self.pace.bytes_per_s()) * queue_micros.min(1_000_000) / 1_000_000;
-                    self.allowance.spend(queued as usize);
-                }
+            Some(Verdict::Queues { arriving_bytes_per_s, queue_micros })
+                if self.pace.congested(arriving_bytes_per_s, now) =>
+            {
+                counters.rate_cuts += 1;
+                // What queues was sent too early: nothing is, until it has arrived.
+                let queued = u64::from(self.pace.bytes_per_s()) * queue_micros.min(1_000_000) / 1_000_000;
+                self.allowance.spend(queued as usize);
             }
             Some(Verdict::Calm) => self.pace.calm(now),
-            None => {}
+            Some(Verdict::Queues { .. }) | None => {}
         }
     }
 

@@ -231,7 +231,7 @@ fn checksums_catch_a_replica_that_differs() {
             }
             let before = session.stats().mismatches;
             // What follows a lost frame may not even decode; that too is noticed.
-            if session.handle_message(&bytes, sim.now).is_err() {
+            if session.handle_message(bytes, sim.now).is_err() {
                 mismatches += 1;
             }
             mismatches += session.stats().mismatches - before;

@@ -35,7 +35,7 @@ fn replica_and_frames(seed: u64) -> (Replica<u16>, Vec<Vec<u8>>) {
         }
         while let Some(Output::Send { bytes, .. }) = room.poll_output() {
             if tick < 40 {
-                session.handle_message(&bytes, Micros(tick * 33_333)).expect("own message");
+                session.handle_message(bytes, Micros(tick * 33_333)).expect("own message");
             } else {
                 frames.push(bytes.to_vec());
             }

@@ -4,6 +4,5 @@ mod corpus;
 mod document;
 mod golden;
 mod hostile;
-mod reference;
 mod schemas;
 mod updates;
