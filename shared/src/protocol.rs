@@ -11,26 +11,26 @@ use crate::wire::tables::Tables;
 
 /// The types of one game. Everything in here is either replicated by the schema (entities, private state) or
 /// travels by bincode (setup, input, command, event).
-pub trait Protocol: Sized + Clone + Debug + Send + 'static {
+pub trait Protocol: Sized + Clone + Debug + Send + Sync + 'static {
     /// The game's name, part of the schema hash.
     const NAME: &'static str;
     /// To be raised whenever input, command, event, setup or spawn types change: bincode cannot tell.
     const REVISION: u32;
 
     /// An enum of all replicated kinds.
-    type Entity: ReplicateKinds + Serialize + DeserializeOwned + Clone + Debug + Send + 'static;
+    type Entity: ReplicateKinds + Serialize + DeserializeOwned + Clone + Debug + Send + Sync + 'static;
     /// What only its own client is told: the exact step state of its avatar, ammunition, cooldowns.
-    type Private: Replicate + Clone + Debug + PartialEq + Send + 'static;
+    type Private: Replicate + Clone + Debug + PartialEq + Send + Sync + 'static;
     /// Told once per entity when it enters a client's view: name, colour, loadout.
-    type Spawn: Serialize + DeserializeOwned + Clone + Debug + Send + 'static;
+    type Spawn: Serialize + DeserializeOwned + Clone + Debug + Send + Sync + 'static;
     /// Told once in Welcome: seed of the map, rules.
-    type Setup: Serialize + DeserializeOwned + Clone + Debug + Send + 'static;
+    type Setup: Serialize + DeserializeOwned + Clone + Debug + Send + Sync + 'static;
     /// Held until the next one; stamped with the tick that it is for. `Default` is "hands off".
-    type Input: Serialize + DeserializeOwned + Clone + Debug + Default + PartialEq + Send + 'static;
+    type Input: Serialize + DeserializeOwned + Clone + Debug + Default + PartialEq + Send + Sync + 'static;
     /// Reliable and ordered, never dropped as late: chat, buy, vote.
-    type Command: Serialize + DeserializeOwned + Clone + Debug + Send + 'static;
+    type Command: Serialize + DeserializeOwned + Clone + Debug + Send + Sync + 'static;
     /// What happened, told with its tick: hits, deaths, chat.
-    type Event: Serialize + DeserializeOwned + Clone + Debug + Send + 'static;
+    type Event: Serialize + DeserializeOwned + Clone + Debug + Send + Sync + 'static;
 
     /// Whether an input is possible at all; a client that sends another one is closed with code 4000.
     #[must_use]

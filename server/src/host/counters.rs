@@ -70,6 +70,77 @@ pub struct Counters {
 }
 
 impl Counters {
+    /// Puts others on top. A field that is added does not compile until it is summed here.
+    pub fn add(&mut self, others: &Self) {
+        let sum = self;
+        let Counters {
+            ticks,
+            welcomes,
+            closes,
+            inputs,
+            commands,
+            commands_dropped,
+            frames,
+            heartbeats,
+            sent_bytes,
+            idle_client_ticks,
+            paused_client_ticks,
+            resyncs,
+            budget_client_ticks,
+            rate_cuts,
+            enters,
+            demotions,
+            promotions,
+            parks,
+            unparks,
+            reach_shrinks,
+            reach_grows,
+            state_mismatches,
+            false_acks,
+            events_dropped,
+            panics,
+            updates_coded,
+            updates_coded_bits,
+            updates_spliced,
+            updates_spliced_bits,
+        } = others;
+        for (code, count) in closes {
+            *sum.closes.entry(*code).or_default() += count;
+        }
+        sum.inputs.add(inputs);
+        for (total, count) in [
+            (&mut sum.ticks, ticks),
+            (&mut sum.welcomes, welcomes),
+            (&mut sum.commands, commands),
+            (&mut sum.commands_dropped, commands_dropped),
+            (&mut sum.frames, frames),
+            (&mut sum.heartbeats, heartbeats),
+            (&mut sum.sent_bytes, sent_bytes),
+            (&mut sum.idle_client_ticks, idle_client_ticks),
+            (&mut sum.paused_client_ticks, paused_client_ticks),
+            (&mut sum.resyncs, resyncs),
+            (&mut sum.budget_client_ticks, budget_client_ticks),
+            (&mut sum.rate_cuts, rate_cuts),
+            (&mut sum.enters, enters),
+            (&mut sum.demotions, demotions),
+            (&mut sum.promotions, promotions),
+            (&mut sum.parks, parks),
+            (&mut sum.unparks, unparks),
+            (&mut sum.reach_shrinks, reach_shrinks),
+            (&mut sum.reach_grows, reach_grows),
+            (&mut sum.state_mismatches, state_mismatches),
+            (&mut sum.false_acks, false_acks),
+            (&mut sum.events_dropped, events_dropped),
+            (&mut sum.panics, panics),
+            (&mut sum.updates_coded, updates_coded),
+            (&mut sum.updates_coded_bits, updates_coded_bits),
+            (&mut sum.updates_spliced, updates_spliced),
+            (&mut sum.updates_spliced_bits, updates_spliced_bits),
+        ] {
+            *total += count;
+        }
+    }
+
     /// A frame was packed.
     pub(super) fn frame(&mut self, bytes: usize, counts: &PackCounts) {
         self.frames += 1;
@@ -103,4 +174,21 @@ pub struct Inputs {
     pub missing: u64,
     /// Impossible values; the client was closed.
     pub impossible: u64,
+}
+
+impl Inputs {
+    fn add(&mut self, others: &Self) {
+        let sum = self;
+        let Inputs { on_time, late, early, double, missing, impossible } = others;
+        for (total, count) in [
+            (&mut sum.on_time, on_time),
+            (&mut sum.late, late),
+            (&mut sum.early, early),
+            (&mut sum.double, double),
+            (&mut sum.missing, missing),
+            (&mut sum.impossible, impossible),
+        ] {
+            *total += count;
+        }
+    }
 }

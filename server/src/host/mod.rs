@@ -11,11 +11,16 @@ mod room;
 
 mod telling;
 
+mod crew;
+
 mod client;
+
+mod clients;
 
 mod saved;
 
 pub use counters::{Counters, Inputs};
+pub use crew::{Alone, Crew};
 pub use event::{ClientStatus, Event, Output, Status};
 pub use room::{Room, RoomConfig};
 pub use saved::RestoreError;

@@ -21,16 +21,31 @@ pub(super) struct Outputs {
 }
 
 impl Outputs {
-    /// One message, which `write` appends to the buffer; nothing is sent when it says `false`.
-    pub(super) fn send(&mut self, client: ClientId, write: impl FnOnce(&mut Vec<u8>) -> bool) {
+    fn begin(&mut self) -> usize {
         if self.queue.is_empty() {
             self.bytes.clear();
         }
-        let start = self.bytes.len();
-        if write(&mut self.bytes) {
-            self.queue.push_back(Queued::Send { client, range: start..self.bytes.len() });
+        self.bytes.len()
+    }
+
+    pub(super) fn send(&mut self, client: ClientId, message: &[u8]) {
+        let start = self.begin();
+        self.bytes.extend_from_slice(message);
+        self.queue.push_back(Queued::Send { client, range: start..self.bytes.len() });
+    }
+
+    /// Many messages: who is sent how many of `bytes`, in order. Both are empty afterwards.
+    pub(super) fn take_in(&mut self, bytes: &mut Vec<u8>, sent: &mut Vec<(ClientId, usize)>) {
+        let mut start = self.begin();
+        if start == 0 {
+            std::mem::swap(&mut self.bytes, bytes);
         } else {
-            self.bytes.truncate(start);
+            self.bytes.extend_from_slice(bytes);
+        }
+        bytes.clear();
+        for (client, length) in sent.drain(..) {
+            self.queue.push_back(Queued::Send { client, range: start..start + length });
+            start += length;
         }
     }
 

@@ -1,6 +1,5 @@
 //! One room: its game, its world, its clients. See the parent module for the way in and out.
 
-use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -13,13 +12,16 @@ use tickwire_shared::wire::tables::Tables;
 use tickwire_shared::{ClientId, Close, CloseCode, Micros, Protocol, Tick};
 
 use super::client::Client;
+use super::clients::Clients;
 use super::counters::Counters;
+use super::crew::{Alone, Crew};
 use super::event::{ClientStatus, Event, Output, Status};
 use super::outputs::Outputs;
 use super::saved::{self, RestoreError, Saved, Saving};
+use super::telling::{Look, Shard};
 use crate::session::{BUDGET_BYTES_MIN, Stamped, admission};
 use crate::simulation::{Game, Inputs, Recipients, Stage, World};
-use crate::snapshot::{Capture, Neighbours, Packed, Packer};
+use crate::snapshot::{Capture, Neighbours, Packed};
 
 /// A client that says nothing for this long is gone.
 const SILENCE_MICROS_MAX: u64 = 10_000_000;
@@ -67,10 +69,12 @@ pub struct Room<G: Game> {
     pub(super) game: G,
     pub(super) world: World<G::Protocol>,
     /// By id: every loop over clients has the same order.
-    pub(super) clients: BTreeMap<ClientId, Client<G::Protocol>>,
+    pub(super) clients: Clients<G::Protocol>,
     pub(super) capture: Capture,
     pub(super) neighbours: Neighbours,
-    pub(super) packer: Packer,
+    pub(super) shards: Vec<Shard>,
+    pub(super) look: Look<G::Protocol>,
+    inputs: Inputs<G::Protocol>,
     /// The number of the next step.
     pub(super) tick: u64,
     pub(super) ticked_at: Micros,
@@ -120,9 +124,11 @@ impl<G: Game> Room<G> {
             config,
             game,
             world,
-            clients: BTreeMap::new(),
+            clients: Clients::default(),
             neighbours: Neighbours::default(),
-            packer: Packer::default(),
+            shards: vec![Shard::default()],
+            look: Look::default(),
+            inputs: Inputs::default(),
             tick,
             ticked_at: Micros::default(),
             events: Vec::new(),
@@ -275,6 +281,11 @@ impl<G: Game> Room<G> {
 
     /// One step, and a frame for every client that is due one and can take it.
     pub fn tick(&mut self, now: Micros) {
+        self.tick_with(now, &Alone);
+    }
+
+    /// The same, with a crew that packs the frames of a large room.
+    pub fn tick_with(&mut self, now: Micros, crew: &dyn Crew) {
         if self.ended {
             return;
         }
@@ -283,20 +294,24 @@ impl<G: Game> Room<G> {
         self.close_the_lost(now);
         let inputs = self.take_inputs();
         self.counters.commands += inputs.commands.len() as u64;
-        if self.with_game(|game, stage| game.step(stage, &inputs)).is_none() {
+        let stepped = self.with_game(|game, stage| game.step(stage, &inputs));
+        self.inputs = inputs;
+        if stepped.is_none() {
             return;
         }
         self.capture.capture(&mut self.world, self.tick);
         self.counters.updates_coded_bits += self.capture.updates().coded_bits() as u64;
         self.counters.ticks += 1;
-        self.tell_clients(now);
+        self.tell_clients(now, crew);
         self.tick += 1;
     }
 
     fn take_inputs(&mut self) -> Inputs<G::Protocol> {
         let (tick, silent_ticks_max) = (Tick(self.tick as u32), u32::from(self.config.tick_hz));
-        let mut inputs = Inputs::default();
-        for (id, client) in &mut self.clients {
+        let mut inputs = std::mem::take(&mut self.inputs);
+        inputs.held.clear();
+        inputs.commands.clear();
+        for (id, client) in self.clients.iter_mut() {
             let (input, silent) = client.inputs.take(tick, silent_ticks_max);
             self.counters.inputs.missing += u64::from(silent);
             inputs.held.push((*id, input));
@@ -325,10 +340,7 @@ impl<G: Game> Room<G> {
 
     fn send(&mut self, client: ClientId, bytes: &[u8]) {
         self.counters.sent_bytes += bytes.len() as u64;
-        self.outputs.send(client, |out| {
-            out.extend_from_slice(bytes);
-            true
-        });
+        self.outputs.send(client, bytes);
     }
 
     fn close(&mut self, client: ClientId, close: Close) {
@@ -341,7 +353,7 @@ impl<G: Game> Room<G> {
 
     fn remove(&mut self, client: ClientId) {
         if let Some(mut gone) = self.clients.remove(&client) {
-            self.packer.forget(&mut gone.packed, &mut self.capture);
+            self.shards[0].packer.forget(&mut gone.packed, &mut self.capture);
             self.with_game(|game, stage| game.leave(stage, client));
         }
     }

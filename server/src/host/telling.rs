@@ -1,90 +1,186 @@
-//! The second half of a tick: what each client is told of the world as it is now. Runs after the capture, in the order
-//! of the clients' ids.
+//! The second half of a tick: what each client is told of the world as it is now. Runs after the capture. Frames are
+//! packed in the order of the clients' ids; in a large room parts of the clients are packed side by side, which changes
+//! no byte, since packing a client reads what is the same for all and writes what is its own.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tickwire_shared::limits::{EVENT_BYTES_MAX, SERVER_MESSAGE_BYTES_MAX};
 use tickwire_shared::wire::codec;
 use tickwire_shared::{ClientId, KindId, Micros, Protocol};
 
-use super::room::Room;
+use super::client::Client;
+use super::counters::Counters;
+use super::crew::Crew;
+use super::room::{Room, RoomConfig};
 use crate::simulation::{Game, Recipients, Viewpoint};
-use crate::snapshot::{FrameParts, PackCounts, QueuedEvent, Seen, Sight, Snapshot};
+use crate::snapshot::{FrameParts, Packer, QueuedEvent, Seen, Sight, Snapshot};
 
 /// Without anything due, a frame this often shows that the session lives.
 const HEARTBEAT_MICROS: u64 = 500_000;
+/// Below so many clients each, packing side by side costs more than it saves.
+const SHARD_CLIENTS_MIN: usize = 64;
 
-/// What the game says of the clients in one tick.
-struct Look<P: Protocol> {
-    /// In the order of the clients.
-    viewpoints: Vec<(ClientId, Viewpoint)>,
-    privates: Vec<P::Private>,
+/// What the game says of the clients in one tick, in their order.
+pub(super) struct Look<P: Protocol> {
+    ids: Vec<ClientId>,
+    views: Vec<(ClientId, Viewpoint, P::Private)>,
     /// By kind.
     sights: Vec<Sight>,
 }
 
+impl<P: Protocol> Default for Look<P> {
+    fn default() -> Self {
+        Self { ids: Vec::new(), views: Vec::new(), sights: Vec::new() }
+    }
+}
+
+/// What packing some of the clients needs and leaves behind.
+#[derive(Debug, Default)]
+pub(super) struct Shard {
+    pub(super) packer: Packer,
+    bytes: Vec<u8>,
+    /// Who is sent how many of these bytes, in order.
+    sent: Vec<(ClientId, usize)>,
+    counters: Counters,
+    panicked: bool,
+}
+
+/// One client's part of the tick, and the part that is the same for all.
+struct Telling<'a, G: Game> {
+    config: &'a RoomConfig,
+    game: &'a G,
+    snapshot: Snapshot<'a, G::Protocol>,
+    tick: u64,
+    now: Micros,
+}
+
+type Part<'a, P> =
+    (&'a mut Shard, &'a mut [(ClientId, Client<P>)], &'a [(ClientId, Viewpoint, PrivateOf<P>)]);
+type PrivateOf<P> = <P as Protocol>::Private;
+
 impl<G: Game> Room<G> {
-    pub(super) fn tell_clients(&mut self, now: Micros) {
-        let Some(Look { viewpoints, privates, sights }) = self.look() else { return };
-        self.route_events(&viewpoints);
-        if !self.capture.schedule().is_frame_tick() {
-            return;
+    pub(super) fn tell_clients(&mut self, now: Micros, crew: &dyn Crew) {
+        let mut look = std::mem::take(&mut self.look);
+        if self.look_around(&mut look) {
+            self.route_events(&look);
+            if self.capture.schedule().is_frame_tick() {
+                self.neighbours.prepare(&self.capture, &look.sights);
+                self.pack_all(&look, now, crew);
+            }
         }
-        self.neighbours.prepare(&self.capture, &sights);
-        for ((client, viewpoint), private) in viewpoints.into_iter().zip(privates) {
-            self.pack(Seen { client, viewpoint }, private, &sights, now);
-        }
-        self.packer.settle(&mut self.capture);
+        self.look = look;
     }
 
-    fn look(&mut self) -> Option<Look<G::Protocol>> {
-        let ids: Vec<_> = self.clients.keys().copied().collect();
+    fn look_around(&mut self, look: &mut Look<G::Protocol>) -> bool {
+        let Look { ids, views, sights } = look;
+        ids.clear();
+        views.clear();
+        sights.clear();
+        ids.extend(self.clients.keys());
         let kinds = self.schema.kinds.len() as u8;
-        self.with_game(|game, stage| Look {
-            viewpoints: ids.iter().map(|id| (*id, game.viewpoint(stage.world, *id))).collect(),
-            privates: ids.iter().map(|id| game.private(stage.world, *id)).collect(),
-            sights: (0..kinds)
-                .map(KindId)
-                .map(|kind| Sight { interest: game.interest(kind), detail: game.detail(kind) })
-                .collect(),
-        })
+        let looked = self.with_game(|game, stage| {
+            views.extend(
+                ids.iter().map(|id| (*id, game.viewpoint(stage.world, *id), game.private(stage.world, *id))),
+            );
+            sights.extend(
+                (0..kinds)
+                    .map(KindId)
+                    .map(|kind| Sight { interest: game.interest(kind), detail: game.detail(kind) }),
+            );
+        });
+        looked.is_some()
     }
 
-    fn route_events(&mut self, viewpoints: &[(ClientId, Viewpoint)]) {
-        for (recipients, event) in std::mem::take(&mut self.events) {
+    fn route_events(&mut self, look: &Look<G::Protocol>) {
+        let Self { events, clients, counters, tick, .. } = self;
+        for (recipients, event) in events.drain(..) {
             let bytes = codec::encode(&event);
             if bytes.len() > EVENT_BYTES_MAX {
-                self.counters.events_dropped += 1;
+                counters.events_dropped += 1;
                 continue;
             }
-            let queued = QueuedEvent { tick: self.tick, bytes: Arc::from(bytes) };
-            for (id, viewpoint) in viewpoints {
+            let queued = QueuedEvent { tick: *tick, bytes: Arc::from(bytes) };
+            for ((_, viewpoint, _), (id, client)) in look.views.iter().zip(clients.iter_mut()) {
                 let told = match recipients {
                     Recipients::Everyone => true,
                     Recipients::One(client) => client == *id,
                     Recipients::Near(place, radius) => viewpoint.position.distance(place) <= radius,
                     Recipients::Team(team) => viewpoint.team == team,
                 };
-                if let (true, Some(client)) = (told, self.clients.get_mut(id)) {
-                    client.queue_event(queued.clone(), &mut self.counters);
+                if told {
+                    client.queue_event(queued.clone(), counters);
                 }
             }
         }
     }
 
-    fn pack(
+    fn pack_all(&mut self, look: &Look<G::Protocol>, now: Micros, crew: &dyn Crew) {
+        let Self { config, game, world, clients, capture, neighbours, shards, tick, .. } = self;
+        let snapshot = Snapshot { capture, neighbours, sights: &look.sights, world };
+        let telling = Telling { config, game, snapshot, tick: *tick, now };
+        let parts = (clients.len() / SHARD_CLIENTS_MIN).min(crew.width()).max(1);
+        shards.resize_with(parts.max(shards.len()), Shard::default);
+        if parts == 1 {
+            shards[0].pack(&telling, clients.as_mut_slice(), &look.views);
+        } else {
+            let size = clients.len().div_ceil(parts);
+            let slices = clients.as_mut_slice().chunks_mut(size).zip(look.views.chunks(size));
+            let parts: Vec<Mutex<Part<'_, G::Protocol>>> = shards
+                .iter_mut()
+                .zip(slices)
+                .map(|(shard, (clients, views))| Mutex::new((shard, clients, views)))
+                .collect();
+            crew.run(parts.len(), &|part| {
+                let mut part = parts[part].lock().unwrap_or_else(PoisonError::into_inner);
+                let (shard, clients, views) = &mut *part;
+                shard.pack(&telling, clients, views);
+            });
+        }
+        self.gather();
+    }
+
+    /// What the shards leave behind, in order.
+    fn gather(&mut self) {
+        let Self { shards, outputs, counters, capture, .. } = self;
+        let mut panicked = false;
+        for shard in shards {
+            shard.packer.settle(capture);
+            counters.add(&std::mem::take(&mut shard.counters));
+            outputs.take_in(&mut shard.bytes, &mut shard.sent);
+            panicked |= std::mem::take(&mut shard.panicked);
+        }
+        if panicked {
+            self.end_by_panic();
+        }
+    }
+}
+
+impl Shard {
+    fn pack<G: Game>(
         &mut self,
-        seen: Seen,
-        private: <G::Protocol as Protocol>::Private,
-        sights: &[Sight],
-        now: Micros,
+        telling: &Telling<'_, G>,
+        clients: &mut [(ClientId, Client<G::Protocol>)],
+        views: &[(ClientId, Viewpoint, PrivateOf<G::Protocol>)],
     ) {
-        let Self {
-            config, game, world, clients, capture, neighbours, packer, outputs, counters, tick, ..
-        } = self;
-        let Some(client) = clients.get_mut(&seen.client) else { return };
-        let (tick, tick_hz, bytes_per_s) = (*tick, config.tick_hz, client.pace.bytes_per_s());
+        for ((id, client), (viewed, viewpoint, private)) in clients.iter_mut().zip(views) {
+            debug_assert_eq!(id, viewed);
+            if !self.panicked {
+                self.pack_one(telling, client, Seen { client: *id, viewpoint: *viewpoint }, private);
+            }
+        }
+    }
+
+    fn pack_one<G: Game>(
+        &mut self,
+        telling: &Telling<'_, G>,
+        client: &mut Client<G::Protocol>,
+        seen: Seen,
+        private: &PrivateOf<G::Protocol>,
+    ) {
+        let Self { packer, bytes, sent, counters, panicked } = self;
+        let &Telling { config, game, ref snapshot, tick, now } = telling;
+        let (tick_hz, bytes_per_s) = (config.tick_hz, client.pace.bytes_per_s());
         let packs = client.writable && client.window.is_open(tick_hz, bytes_per_s);
         client.paused_since = if packs { None } else { client.paused_since.or(Some(now)) };
         if !packs {
@@ -99,7 +195,7 @@ impl<G: Game> Room<G> {
         let parts = FrameParts {
             seen,
             private,
-            may_see: &|key| game.may_see(world, seen.client, key),
+            may_see: &|key| game.may_see(snapshot.world, seen.client, key),
             ack: client.inputs.peek_ack(now),
             ack_due: client.inputs.is_ack_due(),
             events: client.events.make_contiguous(),
@@ -109,44 +205,33 @@ impl<G: Game> Room<G> {
             bytes_per_s,
             tick_hz,
         };
-        let snapshot = Snapshot { capture, neighbours, sights, world };
-        let mut frame = Packing::Nothing;
-        outputs.send(seen.client, |out| {
-            let start = out.len();
-            // The game's own rule of who may see whom is asked in there.
-            let packed =
-                catch_unwind(AssertUnwindSafe(|| packer.pack(&snapshot, &mut client.packed, &parts, out)));
-            frame = match packed {
-                Err(_) => Packing::Panicked,
-                Ok((false, _)) => Packing::Nothing,
-                // No client would take it. Told anew, the roster enters in parts that fit.
-                Ok(_) if out.len() - start > SERVER_MESSAGE_BYTES_MAX => Packing::TooLong,
-                Ok((true, counts)) => Packing::Frame(out.len() - start, counts),
-            };
-            matches!(frame, Packing::Frame(..))
-        });
+        let start = bytes.len();
+        // The game's own rule of who may see whom is asked in there.
+        let packed =
+            catch_unwind(AssertUnwindSafe(|| packer.pack(snapshot, &mut client.packed, &parts, bytes)));
+        let Ok(frame) = packed else {
+            *panicked = true;
+            return bytes.truncate(start);
+        };
+        let length = bytes.len() - start;
         match frame {
-            Packing::Panicked => self.end_by_panic(),
-            Packing::Nothing => {
+            None => {
                 client.pace.sent(0, tick_hz);
                 counters.idle_client_ticks += 1;
             }
-            Packing::TooLong => client.packed.forget(),
-            Packing::Frame(bytes, counts) => {
-                client.handed_out(tick, bytes, &counts, tick_hz, now);
+            // No client would take it. Told anew, the roster enters in parts that fit.
+            Some(_) if length > SERVER_MESSAGE_BYTES_MAX => {
+                bytes.truncate(start);
+                client.packed.forget();
+            }
+            Some(counts) => {
+                client.handed_out(tick, length, &counts, tick_hz, now);
                 if checksum {
                     client.checksum_at = tick;
                 }
-                counters.frame(bytes, &counts);
+                counters.frame(length, &counts);
+                sent.push((seen.client, length));
             }
         }
     }
-}
-
-/// What came of packing a frame.
-enum Packing {
-    Nothing,
-    Frame(usize, PackCounts),
-    TooLong,
-    Panicked,
 }

@@ -16,7 +16,7 @@ pub struct Allowance {
     /// What may be sent now, in millionths of a byte; negative after a frame that had to be larger.
     level: i64,
     filled_at: Micros,
-    /// It was overdrawn and is not nearly full again yet: one frame that has room is better than some that do not.
+    /// It was overdrawn and is not half full again yet: one frame that has room is better than some that do not.
     dry: bool,
 }
 
@@ -73,9 +73,9 @@ mod tests {
         let mut allowance = Allowance::new(8_000, Micros(0));
         allowance.spend(3_000);
         assert_eq!(allowance.available(8_000, Micros(0)), 0);
-        assert_eq!(allowance.available(8_000, Micros(300_000)), 0, "not yet");
-        assert_eq!(allowance.available(8_000, Micros(350_000)), 800);
-        allowance.spend(700);
+        assert_eq!(allowance.available(8_000, Micros(300_000)), 0, "not half full");
+        assert_eq!(allowance.available(8_000, Micros(350_000)), 600);
+        allowance.spend(500);
         assert_eq!(allowance.available(8_000, Micros(350_000)), 100, "not overdrawn");
     }
 }

@@ -12,7 +12,7 @@ use super::world::{EntityKey, Team, World};
 /// A game must be deterministic: the same calls in the same order give the same world. It takes randomness from
 /// a seeded generator in its own state, and time from [`Stage::tick`] alone. A panic in any of these functions
 /// ends the room (close code 1011) and no other.
-pub trait Game: Serialize + DeserializeOwned + Sized + Send + 'static {
+pub trait Game: Serialize + DeserializeOwned + Sized + Send + Sync + 'static {
     /// The types that server and clients share.
     type Protocol: Protocol;
 

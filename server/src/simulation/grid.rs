@@ -13,6 +13,7 @@ pub struct Grid {
     starts: Vec<u32>,
     members: Vec<u32>,
     buckets: Vec<u32>,
+    next: Vec<u32>,
 }
 
 /// Upper bound of the buckets that one query visits on each axis.
@@ -37,9 +38,9 @@ impl Grid {
         }
         self.members.clear();
         self.members.resize(count, 0);
-        let mut next = self.starts.clone();
+        self.next.clone_from(&self.starts);
         for ((number, _), bucket) in points.zip(&self.buckets) {
-            let place = &mut next[*bucket as usize];
+            let place = &mut self.next[*bucket as usize];
             self.members[*place as usize] = number;
             *place += 1;
         }

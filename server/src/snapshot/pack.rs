@@ -66,15 +66,14 @@ struct Continuity {
 }
 
 impl Packer {
-    /// Packs the frame of this tick for one client and appends it to `out`, or finds that there is nothing to tell and
-    /// says `false`.
+    /// Packs the frame of this tick for one client and appends it to `out`; `None` when there is nothing to tell.
     pub fn pack<P: Protocol>(
         &mut self,
         snapshot: &Snapshot<'_, P>,
         client: &mut Packed,
         parts: &FrameParts<'_, P>,
         out: &mut Vec<u8>,
-    ) -> (bool, PackCounts) {
+    ) -> Option<PackCounts> {
         let capture = snapshot.capture;
         let tick = capture.tick();
         let mut continuity = continuity_of(capture, client);
@@ -116,7 +115,7 @@ impl Packer {
             || parts.ack_due;
         client.stream = Some(tick);
         if !counts.due && !parts.heartbeat {
-            return (false, counts);
+            return None;
         }
         let header = Header {
             tick_low: Tick(tick as u32).low16(),
@@ -164,7 +163,7 @@ impl Packer {
         spent.bits = self.writer.len_bits() as u64 + 8 * u64::from(FRAMING_BYTES);
         client.share.note(&spent);
         self.writer.append_to(out);
-        (true, counts)
+        Some(counts)
     }
 
     /// Brings up to date who is seen and how often they should be told of. Leaves are carried out; enters only wait.

@@ -104,7 +104,7 @@ pub struct FrameParts<'a, P: Protocol> {
     /// Who looks from where.
     pub seen: Seen,
     /// The client's private state.
-    pub private: P::Private,
+    pub private: &'a P::Private,
     /// The game's rule of what this client may know of.
     pub may_see: &'a dyn Fn(EntityKey) -> bool,
     /// The acknowledgement, if one is due; a frame is made for it alone only when `ack_due`.
