@@ -85,7 +85,10 @@ pub struct Limits {
     /// How long a write may make no progress.
     #[serde(with = "units::duration")]
     pub write_stall_deadline: Duration,
-    /// Largest message from a client.
+    /// Largest message from a client before its Hello has been accepted.
+    #[serde(with = "units::bytes")]
+    pub hello_bytes_max: usize,
+    /// Largest message from a client after that.
     #[serde(with = "units::bytes")]
     pub message_bytes_max: usize,
     /// Most frames that one message may come in.
@@ -153,6 +156,7 @@ impl Default for Limits {
             partial_frame_deadline: Duration::from_secs(10),
             ping_after: Duration::from_secs(15),
             write_stall_deadline: Duration::from_secs(15),
+            hello_bytes_max: CLIENT_MESSAGE_BYTES_MAX,
             message_bytes_max: CLIENT_MESSAGE_BYTES_MAX,
             fragments_max: 8,
             frames_per_s: 0,
@@ -297,6 +301,7 @@ impl Limits {
         spans("limits.excess_deadline", self.excess_deadline, Duration::ZERO)?;
         // A Hello of the default arena must fit, whatever is set here.
         let smallest = 512 + NAME_BYTES_MAX;
+        within("limits.hello_bytes_max", self.hello_bytes_max, smallest, CLIENT_MESSAGE_BYTES_MAX)?;
         within("limits.message_bytes_max", self.message_bytes_max, smallest, CLIENT_MESSAGE_BYTES_MAX)?;
         within("limits.fragments_max", self.fragments_max, 1, 1024)?;
         within("limits.frames_per_s", self.frames_per_s, 0, 100_000)?;

@@ -19,7 +19,7 @@ use super::hub::Hub;
 use super::json::Gateway;
 use super::link::{Downlink, GATEWAY_FRAMES_MAX};
 use super::meter::{FrameKind, Meter, Verdict};
-use super::socket::{Driven, Failure, FrameReader, Kind, Outbox, ReadSide, Received, Vitals};
+use super::socket::{self, Driven, Failure, FrameReader, Kind, Outbox, ReadSide, Received, Vitals};
 use super::tally::{Drop as Dropped, Ended};
 use super::upgrade::Subprotocol;
 use super::watchdog::{Check, Pulse, Watchdog};
@@ -36,41 +36,64 @@ pub(super) struct Opened {
     pub(super) stream: TcpStream,
     /// Read together with the request.
     pub(super) ahead: Vec<u8>,
-    pub(super) subprotocol: Subprotocol,
+    pub(super) service: Service,
     /// Its place among the sessions.
     pub(super) permit: OwnedSemaphorePermit,
 }
 
+/// What a connection is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Service {
+    /// A game's session.
+    Session(Subprotocol),
+    /// Every message goes back as it came: for suites that test this module.
+    Echo,
+}
+
+impl Service {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Session(subprotocol) => subprotocol.name(),
+            Self::Echo => "echo",
+        }
+    }
+}
+
 /// Serves a connection until it is gone.
 pub(super) async fn serve<P: Protocol>(hub: Arc<Hub<P>>, opened: Opened) {
-    let Opened { stream, ahead, subprotocol, permit } = opened;
+    let Opened { stream, ahead, service, permit } = opened;
     let (read, write) = stream.into_split();
     let outbox = Arc::new(Outbox::new(write));
     let vitals = Arc::new(Vitals::new(hub.clock.now()));
-    let joined = Arc::new(AtomicBool::new(false));
-    let (kind, intake) = match subprotocol {
-        Subprotocol::Binary => {
+    let joined = Arc::new(AtomicBool::new(service == Service::Echo));
+    let (due, intake) = match service {
+        Service::Session(Subprotocol::Binary) => {
             let downlink = Downlink::Socket(Arc::clone(&outbox));
-            (Kind::Binary, Intake::Session(Entrance::new(Arc::clone(&hub), downlink, Arc::clone(&joined))))
+            (
+                Some(Kind::Binary),
+                Intake::Session(Entrance::new(Arc::clone(&hub), downlink, Arc::clone(&joined))),
+            )
         }
-        Subprotocol::Json => {
+        Service::Session(Subprotocol::Json) => {
             let (text_sender, texts) = mpsc::channel(TEXTS_MAX);
             let (frame_sender, frames) = mpsc::channel(GATEWAY_FRAMES_MAX);
             let downlink = Downlink::Gateway { frames: frame_sender, outbox: Arc::clone(&outbox) };
             let entrance = Entrance::new(Arc::clone(&hub), downlink, Arc::clone(&joined));
             tokio::spawn(Gateway::new(Arc::clone(&hub), entrance, Arc::clone(&outbox)).run(texts, frames));
-            (Kind::Text, Intake::Json(text_sender))
+            (Some(Kind::Text), Intake::Json(text_sender))
         }
+        Service::Echo => (None, Intake::Echo(Vec::new())),
     };
     let side = ReadSide::new(ahead, read, Arc::clone(&vitals), hub.clock);
-    let reading = Reading { hub: Arc::clone(&hub), outbox: Arc::clone(&outbox), intake, kind };
+    let (to_hub, to_outbox, to_joined) = (Arc::clone(&hub), Arc::clone(&outbox), Arc::clone(&joined));
+    let reading = Reading { hub: to_hub, outbox: to_outbox, joined: to_joined, intake, due };
     let reader = tokio::spawn(reading.run(side));
     hub.tally.sessions.add(1);
     let keeper = Keeper { hub: &hub, outbox: &outbox, vitals: &vitals, joined: &joined, reader };
     let ended = keeper.keep().await;
     hub.tally.ended(ended);
     hub.tally.sent_bytes.add(outbox.sent_bytes());
-    tracing::debug!(how = ended.label(), subprotocol = subprotocol.name(), "connection ended");
+    tracing::debug!(how = ended.label(), service = service.name(), "connection ended");
     drop(permit);
 }
 
@@ -80,14 +103,17 @@ enum Intake<P: Protocol> {
     Session(Entrance<P>),
     /// As text, to the gateway.
     Json(mpsc::Sender<String>),
+    /// Back to where they came from; the buffer is for framing.
+    Echo(Vec<u8>),
 }
 
 /// The reading task.
 struct Reading<P: Protocol> {
     hub: Arc<Hub<P>>,
     outbox: Arc<Outbox>,
+    joined: Arc<AtomicBool>,
     intake: Intake<P>,
-    kind: Kind,
+    due: Option<Kind>,
 }
 
 impl<P: Protocol> Reading<P> {
@@ -101,9 +127,13 @@ impl<P: Protocol> Reading<P> {
 
     async fn read(mut self, side: &mut ReadSide) -> Stopped {
         let mut meter = Meter::new(self.hub.rates(), self.hub.clock.now());
-        let mut frames = FrameReader::new(side, self.kind, self.hub.bounds());
-        let mut spoiled = false;
+        let mut frames = FrameReader::new(side, self.due, self.hub.bounds_before_hello());
+        let (mut spoiled, mut greeted) = (false, false);
         loop {
+            if !greeted && self.joined.load(Ordering::Acquire) {
+                greeted = true;
+                frames.set_bounds(self.hub.bounds());
+            }
             let next = frames.next().await;
             if self.outbox.closing() {
                 return Stopped::Closing;
@@ -147,9 +177,9 @@ impl<P: Protocol> Reading<P> {
         };
         match received {
             Received::Fragment => *spoiled |= excess,
-            Received::Message(message) => {
+            Received::Message(kind, message) => {
                 if !(std::mem::take(spoiled) | excess) {
-                    self.take(message, now)?;
+                    self.take(kind, message, now)?;
                 }
             }
             Received::Ping(payload) if !excess => self.outbox.pong(payload),
@@ -158,7 +188,7 @@ impl<P: Protocol> Reading<P> {
         Ok(())
     }
 
-    fn take(&mut self, message: &[u8], now: Micros) -> Result<(), Close> {
+    fn take(&mut self, kind: Kind, message: &[u8], now: Micros) -> Result<(), Close> {
         match &mut self.intake {
             Intake::Session(entrance) => {
                 let message = codec::decode(message).map_err(|error| match error {
@@ -172,6 +202,11 @@ impl<P: Protocol> Reading<P> {
                 if texts.try_send(String::from_utf8_lossy(message).into_owned()).is_err() {
                     self.hub.tally.dropped(Dropped::InboxFull);
                 }
+                Ok(())
+            }
+            Intake::Echo(buffer) => {
+                // Refused means that a close is under way, or that the peer is gone.
+                let _ = self.outbox.send(socket::message(kind, message, buffer));
                 Ok(())
             }
         }

@@ -12,7 +12,7 @@ use axum::{Json, Router};
 use serde_json::json;
 use tickwire_shared::Protocol;
 
-use super::connection::{self, Opened};
+use super::connection::{self, Opened, Service};
 use super::hub::Hub;
 use super::upgrade::{self, Asked, Policy, Refusal};
 use super::{metrics, socket};
@@ -116,7 +116,8 @@ async fn websocket<P: Protocol>(State(hub): State<Arc<Hub<P>>>, mut request: Req
     response.headers_mut().insert(header::SEC_WEBSOCKET_PROTOCOL, name);
     tokio::spawn(async move {
         if let Some((stream, ahead)) = pending.stream(hub.config.limits.head_deadline).await {
-            connection::serve(hub, Opened { stream, ahead, subprotocol, permit }).await;
+            let service = Service::Session(subprotocol);
+            connection::serve(hub, Opened { stream, ahead, service, permit }).await;
         }
     });
     response

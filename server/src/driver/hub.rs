@@ -38,6 +38,11 @@ impl<P: Protocol> Hub<P> {
         Bounds { message_bytes_max: limits.message_bytes_max, fragments_max: limits.fragments_max }
     }
 
+    /// Until a Hello has been accepted.
+    pub(super) fn bounds_before_hello(&self) -> Bounds {
+        Bounds { message_bytes_max: self.config.limits.hello_bytes_max, ..self.bounds() }
+    }
+
     pub(super) fn rates(&self) -> Rates {
         let limits = &self.config.limits;
         Rates {

@@ -19,6 +19,9 @@ mod connection;
 
 mod socket;
 
+#[doc(hidden)]
+pub mod echo;
+
 mod meter;
 
 mod watchdog;

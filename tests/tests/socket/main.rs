@@ -10,6 +10,8 @@ mod player;
 
 mod http;
 
+mod rfc6455;
+
 mod framing;
 
 mod messages;

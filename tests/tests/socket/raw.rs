@@ -217,6 +217,8 @@ fn parse(bytes: &[u8]) -> Option<(Frame, usize)> {
         127 => (u64::from_be_bytes(*rest.first_chunk()?) as usize, 10),
         length => (usize::from(length), 2),
     };
+    let least = [0, 126, 65_536][[2, 4, 10].iter().position(|size| *size == head).unwrap_or(0)];
+    assert!(length >= least, "a server's lengths take the shortest form");
     let payload = bytes.get(head..head + length)?.to_vec();
     Some((Frame { opcode: first & 0x0F, payload }, head + length))
 }

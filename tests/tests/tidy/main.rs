@@ -88,10 +88,17 @@ fn parts_import_only_what_they_may() {
 const RESERVED: [(&str, &[&str]); 8] = [
     ("bincode::", &["shared/src/wire/codec.rs"]),
     ("fastwebsockets", &["server/src/driver/socket/", "client-demo/src/transport"]),
-    ("tokio::", &["server/src/driver/", "server/src/main.rs", "client-demo/", "tests/"]),
+    ("tokio::", &["server/src/driver/", "server/src/main.rs", "server/examples/", "client-demo/", "tests/"]),
     (
         "std::net",
-        &["server/src/driver/", "server/src/config", "server/src/main.rs", "client-demo/", "tests/"],
+        &[
+            "server/src/driver/",
+            "server/src/config",
+            "server/src/main.rs",
+            "server/examples/",
+            "client-demo/",
+            "tests/",
+        ],
     ),
     ("Instant", &["server/src/driver/", "client-demo/", "tests/"]),
     ("std::thread", &["server/src/driver/", "client-demo/", "tests/"]),

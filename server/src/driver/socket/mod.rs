@@ -14,6 +14,8 @@ use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
+mod heads;
+
 mod assembly;
 
 mod reader;
@@ -25,7 +27,7 @@ mod outbox;
 pub(super) use assembly::Bounds;
 pub(super) use reader::{Failure, FrameReader, ReadSide, Received, Vitals};
 
-pub(super) use framing::{binary, text};
+pub(super) use framing::{binary, message, text};
 pub(super) use outbox::{Driven, Outbox};
 
 /// Which kind of message a subprotocol uses.

@@ -196,7 +196,10 @@ impl Outbox {
         if !self.closing() {
             queue.pong = Some(pong);
             drop(queue);
-            self.work.notify_one();
+            // At once if the kernel takes it: pings that come together all get their answers.
+            if !matches!(self.flush(), Flushed::Empty) {
+                self.work.notify_one();
+            }
         }
     }
 
