@@ -225,6 +225,24 @@ impl Config {
             set => set,
         }
     }
+
+    /// Frames that one client may send at once.
+    #[must_use]
+    pub fn frames_burst(&self) -> u32 {
+        match self.limits.frames_burst {
+            0 => self.frames_per_s(),
+            set => set,
+        }
+    }
+
+    /// Messages of one client that may wait for one tick.
+    #[must_use]
+    pub fn messages_per_tick_max(&self) -> usize {
+        match self.limits.messages_per_tick_max {
+            0 => 2 * self.frames_burst() as usize,
+            set => set,
+        }
+    }
 }
 
 fn within<T: PartialOrd + std::fmt::Display>(

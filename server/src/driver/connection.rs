@@ -22,6 +22,7 @@ use super::meter::{FrameKind, Meter, Verdict};
 use super::socket::{self, Driven, Failure, FrameReader, Kind, Outbox, ReadSide, Received, Vitals};
 use super::tally::{Drop as Dropped, Ended};
 use super::upgrade::Subprotocol;
+use super::visitors::Visit;
 use super::watchdog::{Check, Pulse, Watchdog};
 
 /// For a close frame to leave, behind what was queued before it.
@@ -37,8 +38,19 @@ pub(super) struct Opened {
     /// Read together with the request.
     pub(super) ahead: Vec<u8>,
     pub(super) service: Service,
-    /// Its place among the sessions.
-    pub(super) permit: OwnedSemaphorePermit,
+    pub(super) place: Place,
+}
+
+/// A place among the sessions, and among those of an address. Given back when the connection is gone.
+pub(super) struct Place {
+    _permit: OwnedSemaphorePermit,
+    _visit: Option<Arc<Visit>>,
+}
+
+impl Place {
+    pub(super) fn new(permit: OwnedSemaphorePermit, visit: Option<Arc<Visit>>) -> Self {
+        Self { _permit: permit, _visit: visit }
+    }
 }
 
 /// What a connection is for.
@@ -61,7 +73,7 @@ impl Service {
 
 /// Serves a connection until it is gone.
 pub(super) async fn serve<P: Protocol>(hub: Arc<Hub<P>>, opened: Opened) {
-    let Opened { stream, ahead, service, permit } = opened;
+    let Opened { stream, ahead, service, place } = opened;
     let (read, write) = stream.into_split();
     let outbox = Arc::new(Outbox::new(write));
     let vitals = Arc::new(Vitals::new(hub.clock.now()));
@@ -94,7 +106,7 @@ pub(super) async fn serve<P: Protocol>(hub: Arc<Hub<P>>, opened: Opened) {
     hub.tally.ended(ended);
     hub.tally.sent_bytes.add(outbox.sent_bytes());
     tracing::debug!(how = ended.label(), service = service.name(), "connection ended");
-    drop(permit);
+    drop(place);
 }
 
 /// Where messages go.

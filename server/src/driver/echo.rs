@@ -3,22 +3,24 @@
 
 use std::sync::{Arc, Mutex};
 
-use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::any;
+use axum::{Extension, Router};
 use tickwire_shared::Protocol;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 
+use super::accept::Door;
 use super::clock::Clock;
-use super::connection::{self, Opened, Service};
+use super::connection::{self, Opened, Place, Service};
 use super::hub::Hub;
 use super::json::Dialect;
 use super::rooms::{Rooms, Settings};
 use super::tally::Tally;
+use super::visitors::{Caller, Visitors};
 use super::{accept, socket};
 use crate::config::Config;
 
@@ -38,6 +40,9 @@ pub async fn serve<P: Protocol>(
         capacity: config.room_capacity,
         rooms_max: config.rooms_max,
         empty_after: config.room_empty_after,
+        joins_max: 1,
+        join_deadline: config.limits.hello_deadline,
+        retry_after_ms: 0,
     };
     // Kept, so that nothing ends.
     let (_ending, ended) = watch::channel(None);
@@ -47,16 +52,22 @@ pub async fn serve<P: Protocol>(
         tally: Tally::default(),
         clock,
         sessions: Arc::new(Semaphore::new(config.connections_max)),
+        visitors: Arc::new(Visitors::new(&config.limits)),
+        handshakes_max: config.limits.handshakes_max,
         ending: ended,
         accepted_options: Mutex::new(None),
         config,
     });
     let router = Router::new().fallback(any(websocket::<P>)).with_state(Arc::clone(&hub));
-    accept::run(hub, listener, router).await;
+    accept::run(hub, listener, Door::Public, router).await;
     Ok(())
 }
 
-async fn websocket<P: Protocol>(State(hub): State<Arc<Hub<P>>>, mut request: Request) -> Response {
+async fn websocket<P: Protocol>(
+    State(hub): State<Arc<Hub<P>>>,
+    Extension(caller): Extension<Caller>,
+    mut request: Request,
+) -> Response {
     let refuse = |status, sentence: String| {
         let mut response = Response::new(Body::from(sentence + "\n"));
         *response.status_mut() = status;
@@ -69,8 +80,8 @@ async fn websocket<P: Protocol>(State(hub): State<Arc<Hub<P>>>, mut request: Req
         Ok((response, pending)) => {
             tokio::spawn(async move {
                 if let Some((stream, ahead)) = pending.stream(hub.config.limits.head_deadline).await {
-                    let service = Service::Echo;
-                    connection::serve(hub, Opened { stream, ahead, service, permit }).await;
+                    let place = Place::new(permit, caller.visit);
+                    connection::serve(hub, Opened { stream, ahead, service: Service::Echo, place }).await;
                 }
             });
             response

@@ -9,7 +9,9 @@ use tickwire_shared::{Close, CloseCode, Micros, Protocol};
 
 use super::hub::Hub;
 use super::link::{Downlink, Link, Message};
+use super::meter::Patience;
 use super::tally::Drop as Dropped;
+use crate::session::Budget;
 
 /// A connection's way into its room. Dropping it leaves the room.
 pub(super) struct Entrance<P: Protocol> {
@@ -18,12 +20,17 @@ pub(super) struct Entrance<P: Protocol> {
     downlink: Option<Downlink>,
     link: Option<Arc<Link<P>>>,
     joined: Arc<AtomicBool>,
+    commands: Budget,
+    patience: Patience,
 }
 
 impl<P: Protocol> Entrance<P> {
     /// `joined` is set when the Hello was good enough to be led to a room.
     pub(super) fn new(hub: Arc<Hub<P>>, downlink: Downlink, joined: Arc<AtomicBool>) -> Self {
-        Self { hub, downlink: Some(downlink), link: None, joined }
+        let limits = &hub.config.limits;
+        let commands = Budget::new(limits.commands_per_s, limits.commands_burst, hub.clock.now());
+        let patience = Patience::new(hub.rates());
+        Self { hub, downlink: Some(downlink), link: None, joined, commands, patience }
     }
 
     /// A message that arrived at `now`.
@@ -49,6 +56,10 @@ impl<P: Protocol> Entrance<P> {
             }
             (Some(_), ClientMessage::Input { input, .. }) if !P::is_possible(&input) => {
                 Err(Close::because(CloseCode::BadMessage, "impossible input"))
+            }
+            (Some(_), ClientMessage::Command(_)) if !self.commands.take(1, now) => {
+                self.hub.tally.dropped(Dropped::Commands);
+                self.patience.exceeded(now).map_or(Ok(()), Err)
             }
             (Some(link), message) => {
                 if link.post(message, now).is_err() {

@@ -8,13 +8,14 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::map_response;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
-use axum::{Json, Router};
+use axum::{Extension, Json, Router};
 use serde_json::json;
 use tickwire_shared::Protocol;
 
-use super::connection::{self, Opened, Service};
+use super::connection::{self, Opened, Place, Service};
 use super::hub::Hub;
 use super::upgrade::{self, Asked, Policy, Refusal};
+use super::visitors::{Caller, TooMany, Visit, client_address};
 use super::{metrics, socket};
 
 /// The embedded page: a canvas over the JSON session.
@@ -94,7 +95,11 @@ async fn metrics<P: Protocol>(State(hub): State<Arc<Hub<P>>>) -> Response {
     (headers, metrics::text(&hub)).into_response()
 }
 
-async fn websocket<P: Protocol>(State(hub): State<Arc<Hub<P>>>, mut request: Request) -> Response {
+async fn websocket<P: Protocol>(
+    State(hub): State<Arc<Hub<P>>>,
+    Extension(caller): Extension<Caller>,
+    mut request: Request,
+) -> Response {
     let asked = Asked { method: request.method(), version: request.version(), headers: request.headers() };
     let policy =
         Policy { json_allowed: hub.config.json_allowed(), allowed_origins: &hub.config.allowed_origins };
@@ -106,6 +111,13 @@ async fn websocket<P: Protocol>(State(hub): State<Arc<Hub<P>>>, mut request: Req
         Ok(permit) if hub.is_ready() => permit,
         _ => return refuse(&hub, full()),
     };
+    let visit = match admit(&hub, caller, &request) {
+        Ok(visit) => visit,
+        Err(why) => {
+            hub.tally.turned_away(why);
+            return refuse(&hub, full());
+        }
+    };
     let (mut response, pending) = match socket::upgrade(&mut request) {
         Ok(upgraded) => upgraded,
         Err(sentence) => {
@@ -114,13 +126,26 @@ async fn websocket<P: Protocol>(State(hub): State<Arc<Hub<P>>>, mut request: Req
     };
     let name = HeaderValue::from_static(subprotocol.name());
     response.headers_mut().insert(header::SEC_WEBSOCKET_PROTOCOL, name);
+    let place = Place::new(permit, visit);
     tokio::spawn(async move {
         if let Some((stream, ahead)) = pending.stream(hub.config.limits.head_deadline).await {
             let service = Service::Session(subprotocol);
-            connection::serve(hub, Opened { stream, ahead, service, permit }).await;
+            connection::serve(hub, Opened { stream, ahead, service, place }).await;
         }
     });
     response
+}
+
+/// A connection that was not counted when it was accepted may speak for a client that has to be.
+fn admit<P: Protocol>(
+    hub: &Hub<P>,
+    caller: Caller,
+    request: &Request,
+) -> Result<Option<Arc<Visit>>, TooMany> {
+    match caller.visit {
+        Some(visit) => Ok(Some(visit)),
+        None => hub.visitors.enter(client_address(&caller, request.headers()), hub.clock.now()),
+    }
 }
 
 fn full() -> Refusal {

@@ -12,10 +12,8 @@ use super::options::SocketOptions;
 use super::rooms::Rooms;
 use super::socket::Bounds;
 use super::tally::Tally;
+use super::visitors::Visitors;
 use crate::config::Config;
-
-/// Messages that may wait for one tick, for each that its connection may send per second.
-const INBOX_PER_FRAME_RATE: usize = 2;
 
 /// One server.
 pub(super) struct Hub<P: Protocol> {
@@ -26,6 +24,10 @@ pub(super) struct Hub<P: Protocol> {
     pub(super) clock: Clock,
     /// One permit per WebSocket session.
     pub(super) sessions: Arc<Semaphore>,
+    /// Connections and arrivals by address.
+    pub(super) visitors: Arc<Visitors>,
+    /// Connections of one port that have not become a session.
+    pub(super) handshakes_max: usize,
     /// Set when the server goes away: the close for everybody.
     pub(super) ending: watch::Receiver<Option<Close>>,
     /// The options of the socket that was accepted last.
@@ -47,15 +49,18 @@ impl<P: Protocol> Hub<P> {
         let limits = &self.config.limits;
         Rates {
             frames_per_s: self.config.frames_per_s(),
+            frames_burst: self.config.frames_burst(),
             bytes_per_s: u32::try_from(limits.bytes_per_s).unwrap_or(u32::MAX),
+            bytes_burst: u32::try_from(limits.bytes_burst).unwrap_or(u32::MAX),
             pings_per_s: limits.pings_per_s,
+            pings_burst: limits.pings_burst,
             excess_deadline: limits.excess_deadline,
             retry_after: self.config.retry_after,
         }
     }
 
     pub(super) fn inbox_max(&self) -> usize {
-        INBOX_PER_FRAME_RATE * self.config.frames_per_s() as usize
+        self.config.messages_per_tick_max()
     }
 
     /// Whether new sessions are let in.

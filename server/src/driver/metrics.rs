@@ -8,6 +8,7 @@ use super::hub::Hub;
 use super::tally::Drop as Dropped;
 use super::timing::{STAGES, TICK_BUCKETS_MICROS, Timing};
 use super::totals::Totals;
+use super::visitors::TooMany;
 
 /// Everything that is counted, now.
 pub(super) fn text<P: Protocol>(hub: &Hub<P>) -> String {
@@ -32,6 +33,9 @@ pub(super) fn text<P: Protocol>(hub: &Hub<P>) -> String {
     let tally = &hub.tally;
     page.counter("connections_total", "TCP connections accepted.", &[("", tally.accepted.total())]);
     page.counter("accept_errors_total", "Failures to accept.", &[("", tally.accept_errors.total())]);
+    let turned_away =
+        TooMany::ALL.map(|why| (format!("reason=\"{}\"", why.label()), tally.those_turned_away(why)));
+    page.counter("turned_away_total", "Connections refused because of their address.", &turned_away);
     page.counter("upgrades_refused_total", "Refused upgrades.", &[("", tally.upgrades_refused.total())]);
     page.counter("sessions_total", "WebSocket connections.", &[("", tally.sessions.total())]);
     let ends: Vec<_> =

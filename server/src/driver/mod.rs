@@ -9,6 +9,8 @@ mod hub;
 
 mod options;
 
+mod visitors;
+
 mod accept;
 
 mod http;

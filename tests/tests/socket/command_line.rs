@@ -3,7 +3,7 @@
 use std::process::{Command, Output};
 
 /// The binary beside this test. Cargo builds it for tests of its own package only, so it is built here.
-fn tickwire() -> Command {
+pub(crate) fn tickwire() -> Command {
     let status = Command::new(env!("CARGO"))
         .args(["build", "--quiet", "--package", "tickwire-server", "--bin", "tickwire-server"])
         .args((!cfg!(debug_assertions)).then_some("--release"))

@@ -20,6 +20,12 @@ mod bytewise;
 
 mod budgets;
 
+mod addresses;
+
+mod crowds;
+
+mod exhaustion;
+
 mod deadlines;
 
 mod closing;

@@ -116,14 +116,19 @@ impl Witness {
         Self { frames, longest_pause_ms, task }
     }
 
-    /// Its frames went on all the time, and go on.
-    pub(crate) async fn assert_undisturbed(&self) {
+    /// Its frames go on.
+    pub(crate) async fn assert_alive(&self) {
         let before = self.frames.load(Ordering::SeqCst);
         crate::server::until("the witness gets more frames", || {
             assert!(!self.task.is_finished(), "the witness was closed");
             self.frames.load(Ordering::SeqCst) >= before + 3
         })
         .await;
+    }
+
+    /// Its frames went on all the time, and go on.
+    pub(crate) async fn assert_undisturbed(&self) {
+        self.assert_alive().await;
         let pause = self.longest_pause_ms.load(Ordering::SeqCst);
         assert!(pause < PAUSE_MS_MAX, "the witness waited {pause} ms for a frame");
     }

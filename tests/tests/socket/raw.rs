@@ -53,6 +53,13 @@ impl Raw {
         Self::over(TcpStream::connect(address).await.expect("connect"))
     }
 
+    /// From another address of this machine, like 127.0.0.2.
+    pub(crate) async fn connect_from(source: [u8; 4], address: SocketAddr) -> std::io::Result<Self> {
+        let socket = TcpSocket::new_v4()?;
+        socket.bind((source, 0).into())?;
+        Ok(Self::over(socket.connect(address).await?))
+    }
+
     fn over(stream: TcpStream) -> Self {
         stream.set_nodelay(true).expect("nodelay");
         Self { stream, buffer: Vec::new() }
@@ -71,7 +78,7 @@ impl Raw {
         Self::over(stream).upgraded(address, subprotocol).await
     }
 
-    async fn upgraded(self, address: SocketAddr, subprotocol: &str) -> Self {
+    pub(crate) async fn upgraded(self, address: SocketAddr, subprotocol: &str) -> Self {
         let mut raw = self;
         raw.send(upgrade_request(address, &[("Sec-WebSocket-Protocol", subprotocol)]).as_bytes()).await;
         let head = raw.head().await;
