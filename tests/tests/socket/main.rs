@@ -28,6 +28,8 @@ mod exhaustion;
 
 mod deadlines;
 
+mod keep_alive;
+
 mod closing;
 
 mod slow_reader;

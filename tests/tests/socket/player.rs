@@ -66,7 +66,7 @@ impl Player {
         self.take(received).await;
     }
 
-    async fn take(&mut self, received: Frame) {
+    pub(crate) async fn take(&mut self, received: Frame) {
         match received.opcode {
             DATA => {
                 self.session.handle_message(&received.payload, self.now()).expect("a message of ours");

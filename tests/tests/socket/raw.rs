@@ -23,6 +23,14 @@ const MASK: [u8; 4] = [0x12, 0x34, 0x56, 0x78];
 pub(crate) struct Raw {
     stream: TcpStream,
     buffer: Vec<u8>,
+    traffic: Traffic,
+}
+
+/// Bytes of everything so far, in both directions.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Traffic {
+    pub(crate) up: u64,
+    pub(crate) down: u64,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,7 +70,7 @@ impl Raw {
 
     fn over(stream: TcpStream) -> Self {
         stream.set_nodelay(true).expect("nodelay");
-        Self { stream, buffer: Vec::new() }
+        Self { stream, buffer: Vec::new(), traffic: Traffic::default() }
     }
 
     /// An upgraded connection.
@@ -94,8 +102,13 @@ impl Raw {
         &self.stream
     }
 
+    pub(crate) fn traffic(&self) -> Traffic {
+        self.traffic
+    }
+
     /// The peer may be gone already, which the reading side will tell.
     pub(crate) async fn send(&mut self, bytes: &[u8]) {
+        self.traffic.up += bytes.len() as u64;
         let _ = self.stream.write_all(bytes).await;
     }
 
@@ -157,6 +170,7 @@ impl Raw {
     async fn more(&mut self) -> std::io::Result<bool> {
         let mut chunk = [0; 4096];
         let count = timeout(PATIENCE, self.stream.read(&mut chunk)).await.expect("an answer in time")?;
+        self.traffic.down += count as u64;
         self.buffer.extend_from_slice(&chunk[..count]);
         Ok(count > 0)
     }
