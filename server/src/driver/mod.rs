@@ -24,6 +24,9 @@ mod socket;
 #[doc(hidden)]
 pub mod echo;
 
+#[doc(hidden)]
+pub mod fuzzing;
+
 mod meter;
 
 mod watchdog;

@@ -67,20 +67,15 @@ impl Vitals {
 
 /// The stream's reading half, what was read ahead put first. Outlives the [`FrameReader`], so that the rest can
 /// be thrown away after a close.
-pub(in crate::driver) struct ReadSide {
-    stream: Chain<Cursor<Vec<u8>>, OwnedReadHalf>,
+pub(in crate::driver) struct ReadSide<R = OwnedReadHalf> {
+    stream: Chain<Cursor<Vec<u8>>, R>,
     heads: Heads,
     vitals: Arc<Vitals>,
     clock: Clock,
 }
 
-impl ReadSide {
-    pub(in crate::driver) fn new(
-        ahead: Vec<u8>,
-        stream: OwnedReadHalf,
-        vitals: Arc<Vitals>,
-        clock: Clock,
-    ) -> Self {
+impl<R: AsyncRead + Unpin> ReadSide<R> {
+    pub(in crate::driver) fn new(ahead: Vec<u8>, stream: R, vitals: Arc<Vitals>, clock: Clock) -> Self {
         Self { stream: Cursor::new(ahead).chain(stream), heads: Heads::default(), vitals, clock }
     }
 
@@ -92,7 +87,7 @@ impl ReadSide {
     }
 }
 
-impl AsyncRead for ReadSide {
+impl<R: AsyncRead + Unpin> AsyncRead for ReadSide<R> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -146,17 +141,17 @@ pub(in crate::driver) enum Failure {
 }
 
 /// Reads frames one by one.
-pub(in crate::driver) struct FrameReader<'s> {
-    socket: WebSocketRead<&'s mut ReadSide>,
+pub(in crate::driver) struct FrameReader<'s, R = OwnedReadHalf> {
+    socket: WebSocketRead<&'s mut ReadSide<R>>,
     assembly: Assembly,
     control: Vec<u8>,
     vitals: Arc<Vitals>,
     clock: Clock,
 }
 
-impl<'s> FrameReader<'s> {
+impl<'s, R: AsyncRead + Unpin> FrameReader<'s, R> {
     /// Messages of another kind than `due` are violations; `None` takes both.
-    pub(in crate::driver) fn new(stream: &'s mut ReadSide, due: Option<Kind>, bounds: Bounds) -> Self {
+    pub(in crate::driver) fn new(stream: &'s mut ReadSide<R>, due: Option<Kind>, bounds: Bounds) -> Self {
         let (vitals, clock) = (Arc::clone(&stream.vitals), stream.clock);
         let (mut socket, _) = after_handshake_split(stream, tokio::io::sink(), Role::Server);
         socket.set_auto_close(false);
