@@ -24,6 +24,9 @@ pub(super) fn text<P: Protocol>(hub: &Hub<P>) -> String {
         "Entities in all rooms.",
         rooms.iter().map(|room| room.status.entities).sum::<usize>(),
     );
+    // Asked from inside the runtime always, but for tests that look at the text alone.
+    let tasks = tokio::runtime::Handle::try_current().map_or(0, |handle| handle.metrics().num_alive_tasks());
+    page.gauge("tasks", "Tasks of the runtime: two per session, one per handshake.", tasks);
 
     page.counter("ticks_total", "Ticks simulated.", &[("", counters.ticks)]);
     page.counter("tick_late_total", "Ticks that began after their deadline.", &[("", timing.late)]);
