@@ -22,8 +22,8 @@ async fn main() -> std::io::Result<()> {
     // Suites send as much as they can, in as small pieces as they can.
     limits.fragments_max = 1 << 20;
     limits.frames_per_s = 1 << 30;
-    limits.bytes_per_s = 1 << 30;
-    limits.pings_per_s = 1 << 20;
+    (limits.bytes_per_s, limits.bytes_burst) = (1 << 30, 1 << 30);
+    (limits.pings_per_s, limits.pings_burst) = (1 << 20, 1 << 20);
     limits.write_stall_deadline = Duration::from_secs(60);
     let listener = tokio::net::TcpListener::bind(address).await?;
     println!("echoes at ws://{}/ (stop with Ctrl-C)", listener.local_addr()?);

@@ -100,8 +100,9 @@ pub(super) async fn run_on_echo(cases: Vec<Case>) {
     config.limits.hello_bytes_max = ECHO_BYTES_MAX;
     config.limits.message_bytes_max = ECHO_BYTES_MAX;
     config.limits.fragments_max = ECHO_FRAGMENTS_MAX;
-    (config.limits.frames_per_s, config.limits.pings_per_s) = (100_000, 100_000);
-    config.limits.bytes_per_s = 1 << 30;
+    // Budgets are not what is tested here.
+    (config.limits.frames_per_s, config.limits.pings_burst) = (100_000, 100_000);
+    (config.limits.bytes_per_s, config.limits.bytes_burst) = (1 << 30, 1 << 30);
     let server = tokio::spawn(echo::serve::<Arena>(listener, ArenaDialect, config));
     run(address, None, cases).await;
     server.abort();
