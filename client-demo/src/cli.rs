@@ -2,14 +2,16 @@
 //! 2 is bad usage.
 
 use std::future::Future;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use tickwire_shared::limits::{NAME_BYTES_MAX, ROOM_BYTES_MAX};
+use tickwire_shared::wire::message::AccessToken;
 
 use crate::bots::{self, BotsConfig, CLIENTS_MAX, Expectations, Progress};
-use crate::endpoint::Endpoint;
+use crate::endpoint::{Endpoint, Security, Trust};
 use crate::link::LinkProfile;
 use crate::play::{self, PlayConfig, PlayError};
 use crate::probe::{self, ProbeConfig};
@@ -43,11 +45,48 @@ enum Command {
     Probe(ProbeArgs),
 }
 
+/// Where the server is, and what to show it.
 #[derive(Args, Debug)]
-struct PlayArgs {
-    /// The server: ws://host:port/path, http://host:port or host:port
+struct ServerArgs {
+    /// The server: wss://host, ws://host:port/path, https://host, http://host:port or host:port
     #[arg(default_value_t)]
     url: Endpoint,
+    /// Believe servers that the authorities in this PEM file vouch for, in place of those of the web
+    #[arg(long, value_name = "FILE")]
+    tls_ca: Option<PathBuf>,
+    /// Believe whoever answers; for development certificates
+    #[arg(long, conflicts_with = "tls_ca")]
+    tls_insecure: bool,
+    /// A file with the token that this server wants, as `tickwire-server token` prints it
+    #[arg(long, value_name = "FILE", value_parser = read_token)]
+    token_file: Option<AccessToken>,
+}
+
+/// Not the token itself: others can read command lines.
+fn read_token(path: &str) -> Result<AccessToken, String> {
+    let text = std::fs::read_to_string(path).map_err(|error| error.to_string())?;
+    Ok(AccessToken::from(text.trim().to_owned()))
+}
+
+impl ServerArgs {
+    fn parts(self) -> (Endpoint, Option<AccessToken>) {
+        let trust = match self.tls_ca {
+            Some(file) => Trust::File(file),
+            None if self.tls_insecure => Trust::Anything,
+            None => Trust::Web,
+        };
+        let endpoint = match self.url.security {
+            Security::Plain => self.url,
+            Security::Tls(_) => Endpoint { security: Security::Tls(trust), ..self.url },
+        };
+        (endpoint, self.token_file)
+    }
+}
+
+#[derive(Args, Debug)]
+struct PlayArgs {
+    #[command(flatten)]
+    server: ServerArgs,
     /// Display name
     #[arg(long, default_value = "player", value_parser = short::<NAME_BYTES_MAX>)]
     name: String,
@@ -58,9 +97,8 @@ struct PlayArgs {
 
 #[derive(Args, Debug)]
 struct BotsArgs {
-    /// The server: ws://host:port/path, http://host:port or host:port
-    #[arg(default_value_t)]
-    url: Endpoint,
+    #[command(flatten)]
+    server: ServerArgs,
     /// How many clients
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clients)]
     clients: usize,
@@ -88,9 +126,8 @@ struct BotsArgs {
 
 #[derive(Args, Debug)]
 struct ProbeArgs {
-    /// The server: ws://host:port/path, http://host:port or host:port
-    #[arg(default_value_t)]
-    url: Endpoint,
+    #[command(flatten)]
+    server: ServerArgs,
     /// Room; the server's default one when left out
     #[arg(long, default_value = "", hide_default_value = true, value_parser = short::<ROOM_BYTES_MAX>)]
     room: String,
@@ -104,8 +141,9 @@ struct ProbeArgs {
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     match cli.command.unwrap_or(Command::Play(cli.play)) {
-        Command::Play(PlayArgs { url, name, room }) => {
-            match play::run(&PlayConfig { endpoint: url, name, room }) {
+        Command::Play(PlayArgs { server, name, room }) => {
+            let (endpoint, token) = server.parts();
+            match play::run(&PlayConfig { endpoint, name, room, token }) {
                 Ok(()) => ExitCode::SUCCESS,
                 Err(error) => {
                     eprintln!("{error}");
@@ -137,9 +175,11 @@ fn run(command: impl Future<Output = Result<(), String>>) -> ExitCode {
 }
 
 async fn bots(arguments: BotsArgs) -> Result<(), String> {
-    let BotsArgs { url, clients, seconds, room, profile, ramp, seed, json, expectations } = arguments;
+    let BotsArgs { server, clients, seconds, room, profile, ramp, seed, json, expectations } = arguments;
+    let (endpoint, token) = server.parts();
     let report = bots::run(BotsConfig {
-        endpoint: url,
+        endpoint,
+        token,
         clients,
         duration: Duration::from_secs_f64(seconds),
         room,
@@ -166,8 +206,9 @@ async fn bots(arguments: BotsArgs) -> Result<(), String> {
 }
 
 async fn probe(arguments: ProbeArgs) -> Result<(), String> {
-    let ProbeArgs { url, room, seconds } = arguments;
-    let config = ProbeConfig { endpoint: url, room, duration: Duration::from_secs_f64(seconds) };
+    let ProbeArgs { server, room, seconds } = arguments;
+    let (endpoint, token) = server.parts();
+    let config = ProbeConfig { endpoint, room, token, duration: Duration::from_secs_f64(seconds) };
     let finding = probe::run(&config).await.map_err(|error| format!("not healthy: {error}"))?;
     println!("{finding}healthy");
     Ok(())
@@ -215,7 +256,22 @@ mod tests {
     fn without_a_command_it_plays() {
         let cli = parse("tickwire-demo localhost:9000 --name ann").unwrap();
         assert!(cli.command.is_none());
-        assert_eq!((cli.play.url.port, cli.play.name.as_str()), (9000, "ann"));
+        assert_eq!((cli.play.server.url.port, cli.play.name.as_str()), (9000, "ann"));
+    }
+
+    #[test]
+    fn trust_is_for_tls() {
+        let endpoint = |line: &str| match parse(line).unwrap().command {
+            Some(Command::Probe(probe)) => probe.server.parts().0.security,
+            _ => panic!("no probe"),
+        };
+        assert_eq!(endpoint("tickwire-demo probe wss://a"), Security::Tls(Trust::Web));
+        assert_eq!(endpoint("tickwire-demo probe wss://a --tls-insecure"), Security::Tls(Trust::Anything));
+        assert_eq!(
+            endpoint("tickwire-demo probe wss://a --tls-ca b"),
+            Security::Tls(Trust::File("b".into()))
+        );
+        assert_eq!(endpoint("tickwire-demo probe a --tls-insecure"), Security::Plain);
     }
 
     #[test]
@@ -236,7 +292,7 @@ mod tests {
             "tickwire-demo bots --seconds never",
             "tickwire-demo bots --profile moon",
             "tickwire-demo bots --ramp 0",
-            "tickwire-demo probe wss://arena.example",
+            "tickwire-demo probe wss://arena.example --tls-insecure --tls-ca a.pem",
             "tickwire-demo play --name a-name-of-more-than-thirty-two-bytes",
         ] {
             assert_eq!(parse(line).unwrap_err().exit_code(), i32::from(USAGE), "{line}");

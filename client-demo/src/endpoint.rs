@@ -1,14 +1,18 @@
-//! Where the server is, from what a user writes: `ws://host:port/path`, `http://host:port`, `host:port`, `host`.
+//! Where the server is, from what a user writes: `wss://host/path`, `ws://host:port/path`, `https://host`,
+//! `http://host:port`, `host:port`, `host`.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use hyper::Uri;
 
 /// Port of a server that runs with its defaults; meant by a host without scheme and port.
 const SERVER_PORT: u16 = 7777;
-/// Port that a scheme without port means.
-const SCHEME_PORT: u16 = 80;
+/// Port that a scheme without TLS and without port means.
+const PLAIN_PORT: u16 = 80;
+/// Port that a scheme with TLS and without port means.
+const TLS_PORT: u16 = 443;
 /// Path of the binary session; meant by an address without a path.
 const SESSION_PATH: &str = "/ws";
 
@@ -21,16 +25,33 @@ pub struct Endpoint {
     pub port: u16,
     /// Path and query of the WebSocket.
     pub path: String,
+    /// Whether others may read along.
+    pub security: Security,
+}
+
+/// Whether others may read along.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Security {
+    /// They may.
+    Plain,
+    /// TLS.
+    Tls(Trust),
+}
+
+/// Whom to believe to be the server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Trust {
+    /// Whoever the authorities of the web vouch for.
+    Web,
+    /// Whoever the authorities in this PEM file vouch for.
+    File(PathBuf),
+    /// Whoever answers. For development only.
+    Anything,
 }
 
 /// Why an address cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EndpointError {
-    /// TLS was asked for.
-    #[error(
-        "`{0}://` needs TLS, which this client does not have yet; use ws:// or put a TLS proxy in between"
-    )]
-    Tls(String),
     /// Another scheme.
     #[error("`{0}://` is no scheme of a server; use ws://host:port")]
     Scheme(String),
@@ -41,7 +62,12 @@ pub enum EndpointError {
 
 impl Default for Endpoint {
     fn default() -> Self {
-        Self { host: "127.0.0.1".to_owned(), port: SERVER_PORT, path: SESSION_PATH.to_owned() }
+        Self {
+            host: "127.0.0.1".to_owned(),
+            port: SERVER_PORT,
+            path: SESSION_PATH.to_owned(),
+            security: Security::Plain,
+        }
     }
 }
 
@@ -50,11 +76,11 @@ impl FromStr for Endpoint {
 
     fn from_str(text: &str) -> Result<Self, EndpointError> {
         let malformed = || EndpointError::Malformed(text.to_owned());
-        let (rest, port_default) = match text.split_once("://") {
-            Some(("ws" | "http", rest)) => (rest, SCHEME_PORT),
-            Some((scheme @ ("wss" | "https"), _)) => return Err(EndpointError::Tls(scheme.to_owned())),
+        let (rest, port_default, security) = match text.split_once("://") {
+            Some(("ws" | "http", rest)) => (rest, PLAIN_PORT, Security::Plain),
+            Some(("wss" | "https", rest)) => (rest, TLS_PORT, Security::Tls(Trust::Web)),
             Some((scheme, _)) => return Err(EndpointError::Scheme(scheme.to_owned())),
-            None => (text, SERVER_PORT),
+            None => (text, SERVER_PORT, Security::Plain),
         };
         let uri: Uri = format!("http://{rest}").parse().map_err(|_| malformed())?;
         let authority = uri.authority().ok_or_else(malformed)?;
@@ -72,7 +98,7 @@ impl FromStr for Endpoint {
             "/" => SESSION_PATH,
             path => path,
         };
-        Ok(Self { host: host.to_owned(), port, path: path.to_owned() })
+        Ok(Self { host: host.to_owned(), port, path: path.to_owned(), security })
     }
 }
 
@@ -87,7 +113,8 @@ impl Endpoint {
 
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ws://{}{}", self.authority(), self.path)
+        let scheme = if self.security == Security::Plain { "ws" } else { "wss" };
+        write!(f, "{scheme}://{}{}", self.authority(), self.path)
     }
 }
 
@@ -104,6 +131,8 @@ mod tests {
             ("localhost:9000", "ws://localhost:9000/ws"),
             ("localhost", "ws://localhost:7777/ws"),
             ("ws://arena.example", "ws://arena.example:80/ws"),
+            ("wss://arena.example", "wss://arena.example:443/ws"),
+            ("https://arena.example:7777/", "wss://arena.example:7777/ws"),
             ("ws://[::1]:7777/game/ws?x=1", "ws://[::1]:7777/game/ws?x=1"),
         ] {
             let endpoint: Endpoint = text.parse().unwrap();
@@ -115,7 +144,6 @@ mod tests {
 
     #[test]
     fn what_is_not_there_is_said() {
-        assert!("wss://a".parse::<Endpoint>().unwrap_err().to_string().contains("TLS"));
         assert!("ftp://a".parse::<Endpoint>().unwrap_err().to_string().contains("scheme"));
         for text in ["ws://", "a:0", "a:99999", "a:b", "ws://u@h:1", "a b"] {
             assert!(matches!(text.parse::<Endpoint>(), Err(EndpointError::Malformed(_))), "{text}");

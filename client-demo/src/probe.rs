@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tickwire_shared::arena::{Arena, Own};
 use tickwire_shared::client::{Happening, Identity, Session, SessionError, Stats};
-use tickwire_shared::wire::message::Welcome;
+use tickwire_shared::wire::message::{AccessToken, Welcome};
 use tickwire_shared::{CloseCode, Micros};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 
@@ -25,6 +25,8 @@ pub struct ProbeConfig {
     pub endpoint: Endpoint,
     /// Room; empty means the default one.
     pub room: String,
+    /// Proof of who this is, where the server asks for one.
+    pub token: Option<AccessToken>,
     /// How long it looks, after Welcome.
     pub duration: Duration,
 }
@@ -75,7 +77,8 @@ pub async fn run(config: &ProbeConfig) -> Result<Finding, ProbeError> {
     let began = time::now();
     let connection = connect(&config.endpoint, None).await?;
     let connect_micros = time::now().since(began);
-    let identity = Identity { name: "probe".to_owned(), room: config.room.clone(), token: None };
+    let identity =
+        Identity { name: "probe".to_owned(), room: config.room.clone(), token: config.token.clone() };
     let session = Session::new(identity)?;
     let mut probe = Probe { session, connection, first_private: None, welcomed: false };
     let hello = time::now();

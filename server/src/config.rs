@@ -13,9 +13,21 @@ use serde::{Deserialize, Serialize};
 
 pub mod units;
 
+mod error;
+
 mod limits;
 
+mod tls;
+
+mod proxy;
+
+mod auth;
+
+pub use auth::{AuthMode, AuthSection};
+pub use error::ConfigError;
 pub use limits::Limits;
+pub use proxy::{ForwardedHeader, ProxyProtocol, ProxySection};
+pub use tls::TlsSection;
 
 /// Everything that can be set.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -25,7 +37,7 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Address of the admin port, never public by default.
     pub admin_listen: SocketAddr,
-    /// Says that a public address without TLS is meant.
+    /// Says that everybody may connect to a public address without TLS.
     pub allow_plaintext: bool,
     /// Seed of the default room; the others' seeds come from it and their names.
     pub seed: u64,
@@ -44,22 +56,54 @@ pub struct Config {
     pub json_session: JsonSession,
     /// States per second in the JSON session.
     pub json_state_hz: u16,
-    /// Origins besides the server's own from which pages may connect, like `https://game.example`.
+    /// Origins besides the server's own from which pages may connect, like `https://game.example`; `null` stands
+    /// for pages without one.
     pub allowed_origins: Vec<String>,
+    /// What a request without an origin gets. Browsers always send one, other programs do not.
+    pub absent_origin: AbsentOrigin,
     /// What a client is told to wait after a close that is not its fault.
     #[serde(with = "units::duration")]
     pub retry_after: Duration,
     /// Deadlines and budgets.
     pub limits: Limits,
+    /// TLS on the public port.
+    pub tls: TlsSection,
+    /// Proxies in front of the public port.
+    pub proxy: ProxySection,
+    /// Who may play.
+    pub auth: AuthSection,
     /// The demo game.
     pub arena: ArenaSection,
+}
+
+/// What a request without an origin gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AbsentOrigin {
+    /// It is a program, not a page, and may connect.
+    Allow,
+    /// 403: pages only.
+    Refuse,
+}
+
+/// Who may speak to the public port without TLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Plaintext {
+    /// Nobody: the port speaks TLS.
+    TlsOnly,
+    /// It is this machine's own port, or the operator said so.
+    Everybody,
+    /// Those who end TLS for it.
+    TrustedProxies,
+    /// No server begins like this.
+    Refused,
 }
 
 /// When the JSON session may be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum JsonSession {
-    /// When listening on a loopback address.
+    /// When nobody but this machine can come in.
     Auto,
     /// Always.
     On,
@@ -99,8 +143,12 @@ impl Default for Config {
             json_session: JsonSession::Auto,
             json_state_hz: 10,
             allowed_origins: Vec::new(),
+            absent_origin: AbsentOrigin::Allow,
             retry_after: Duration::from_secs(2),
             limits: Limits::default(),
+            tls: TlsSection::default(),
+            proxy: ProxySection::default(),
+            auth: AuthSection::default(),
             arena: ArenaSection::default(),
         }
     }
@@ -110,35 +158,6 @@ impl Default for ArenaSection {
     fn default() -> Self {
         Self { size_m: 200, bots: 6, drones: 40, pickups: 12, view_radius_m: 300 }
     }
-}
-
-/// Why there is no usable configuration. Each says key, value and what is allowed.
-#[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
-    /// The file that was named cannot be read.
-    #[error("cannot read the configuration file {path}: {why}")]
-    File {
-        /// As it was named.
-        path: String,
-        /// The system's words.
-        why: std::io::Error,
-    },
-    /// A layer holds something that is no configuration.
-    #[error("{0}")]
-    Layer(Box<figment::Error>),
-    /// `PORT` is no port.
-    #[error("PORT = `{0}` is not allowed; a port is a number from 0 to 65535")]
-    Port(String),
-    /// A value out of its range.
-    #[error("{key} = {value} is not allowed; {allowed}")]
-    Value {
-        /// As in the TOML file.
-        key: &'static str,
-        /// What it was set to.
-        value: String,
-        /// What it may be.
-        allowed: String,
-    },
 }
 
 /// Values given on the command line, by their dotted keys.
@@ -177,12 +196,12 @@ impl Config {
     /// # Errors
     /// [`ConfigError::Value`] for the first that does not.
     pub fn validate(&self) -> Result<(), ConfigError> {
-        if !self.allow_plaintext && !self.listen.ip().is_loopback() {
+        if self.plaintext() == Plaintext::Refused {
             return Err(refuse(
                 "listen",
                 self.listen,
-                "a public address without TLS needs --allow-plaintext (allow_plaintext = true), or listen on \
-                 127.0.0.1 behind a proxy that ends TLS",
+                "a public address needs TLS (--tls-cert and --tls-key), or a proxy that ends it \
+                 (--trusted-proxy NETWORK), or --allow-plaintext (allow_plaintext = true) if you mean it",
             ));
         }
         within("seed", self.seed, 0, 1 << 53)?;
@@ -195,11 +214,14 @@ impl Config {
         spans("retry_after", self.retry_after, Duration::ZERO)?;
         for origin in &self.allowed_origins {
             let host = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
-            if host.is_none_or(|host| host.is_empty() || host.contains('/')) {
+            if origin != "null" && host.is_none_or(|host| host.is_empty() || host.contains('/')) {
                 return Err(refuse("allowed_origins", origin, "an origin is like https://game.example:8443"));
             }
         }
         self.limits.validate()?;
+        self.tls.validate()?;
+        self.proxy.validate()?;
+        self.auth.validate(self.is_public())?;
         within("arena.size_m", self.arena.size_m, 50, 4000)?;
         within("arena.bots", self.arena.bots, 0, 1000)?;
         within("arena.drones", self.arena.drones, 0, 10_000)?;
@@ -207,11 +229,31 @@ impl Config {
         within("arena.view_radius_m", self.arena.view_radius_m, 10, 6000)
     }
 
+    /// Whether anybody but this machine can come in.
+    #[must_use]
+    pub fn is_public(&self) -> bool {
+        !self.listen.ip().is_loopback() || !self.proxy.trusted.is_empty()
+    }
+
+    /// Who may speak to the public port without TLS.
+    #[must_use]
+    pub fn plaintext(&self) -> Plaintext {
+        if self.tls.is_on() {
+            Plaintext::TlsOnly
+        } else if self.allow_plaintext || self.listen.ip().is_loopback() {
+            Plaintext::Everybody
+        } else if !self.proxy.trusted.is_empty() {
+            Plaintext::TrustedProxies
+        } else {
+            Plaintext::Refused
+        }
+    }
+
     /// Whether the JSON session may be used with these settings.
     #[must_use]
     pub fn json_allowed(&self) -> bool {
         match self.json_session {
-            JsonSession::Auto => self.listen.ip().is_loopback(),
+            JsonSession::Auto => !self.is_public(),
             JsonSession::On => true,
             JsonSession::Off => false,
         }
@@ -291,11 +333,47 @@ mod tests {
 
     #[test]
     fn public_and_plain_needs_to_be_said() {
-        let mut config = Config { listen: ([0, 0, 0, 0], 80).into(), ..Config::default() };
+        let auth = AuthSection { mode: AuthMode::Anonymous, ..AuthSection::default() };
+        let mut config = Config { listen: ([0, 0, 0, 0], 80).into(), auth, ..Config::default() };
         assert!(config.validate().expect_err("public").to_string().contains("--allow-plaintext"));
+        let secured = TlsSection { self_signed: true, ..TlsSection::default() };
+        Config { tls: secured, ..config.clone() }.validate().expect("TLS");
+        config.proxy.trusted.push("10.0.0.0/8".parse().expect("a network"));
+        config.validate().expect("a proxy ends TLS");
+        assert_eq!(config.plaintext(), Plaintext::TrustedProxies);
         config.allow_plaintext = true;
         config.validate().expect("said");
         assert!(!config.json_allowed(), "JSON is for loopback unless said otherwise");
+    }
+
+    #[test]
+    fn a_certificate_has_a_key_and_trust_has_an_end() {
+        let words = |text: &str| {
+            let config = toml::from_str::<Config>(text).expect("a configuration");
+            config.validate().expect_err(text).to_string()
+        };
+        assert!(words("[tls]\ncert = 'a.pem'").starts_with("tls.cert = a.pem"));
+        assert!(words("[tls]\nkey = 'a.pem'").starts_with("tls.key = a.pem"));
+        assert!(words("[tls]\nkey = 'a'\ncert = 'b'\nself_signed = true").contains("--tls-self-signed"));
+        assert!(words("[proxy]\ntrusted = ['0.0.0.0/0']").contains("everybody"));
+        assert!(words("[proxy]\nprotocol = 'v2'").contains("proxy.trusted"));
+    }
+
+    #[test]
+    fn others_play_only_by_a_key_or_because_all_may() {
+        let said = |text: &str| {
+            let config = toml::from_str::<Config>(text).expect("a configuration");
+            config.validate().map_err(|error| error.to_string())
+        };
+        let public = "listen = '0.0.0.0:80'\nallow_plaintext = true\n";
+        assert!(said(public).expect_err("who may play").contains("--auth anonymous"));
+        said(&format!("{public}auth.mode = 'anonymous'")).expect("all");
+        said(&format!("{public}auth.key_file = 'a.pem'")).expect("by a key");
+        assert!(said("proxy.trusted = ['127.0.0.1/32']").is_err(), "a proxy brings others");
+        said("").expect("this machine only");
+        assert!(said("auth.mode = 'jwt'").expect_err("no key").contains("--auth-key"));
+        assert!(said("auth.key_file = 'a'\nauth.jwks_file = 'b'").is_err());
+        assert!(said("auth.mode = 'anonymous'\nauth.key_file = 'a'").is_err());
     }
 
     #[test]

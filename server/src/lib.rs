@@ -7,6 +7,8 @@ pub mod config;
 
 pub mod driver;
 
+pub mod auth;
+
 pub mod host;
 
 pub mod session;

@@ -9,8 +9,10 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 use figment::value::Value;
 use tickwire_server::arena::{ArenaConfig, ArenaDialect, ArenaGame};
+use tickwire_server::auth::{Wanted, mint};
+use tickwire_server::config::units::parse_duration;
 use tickwire_server::config::{Config, Flags};
-use tickwire_server::driver;
+use tickwire_server::driver::{self, RunError};
 use tickwire_shared::Protocol;
 use tickwire_shared::arena::Arena;
 use tickwire_shared::schema::{Schema, diff};
@@ -49,6 +51,10 @@ enum Command {
         #[arg(long, default_value = "http://127.0.0.1:7777/readyz")]
         url: String,
     },
+    /// Signs a token for development and prints it.
+    #[command(after_help = "Example: openssl rand -hex 32 > secret\n         \
+                            tickwire-server token --key secret --name ann --room main --expires-in 1h")]
+    Token(TokenArgs),
     /// Prints the schema of the arena, or compares two.
     #[command(after_help = "Example: tickwire-server schema --json > new.json\n         \
                             tickwire-server schema diff old.json new.json")]
@@ -74,6 +80,28 @@ enum SchemaCommand {
     },
 }
 
+#[derive(Args)]
+struct TokenArgs {
+    /// A private key in PEM (Ed25519 or RSA), or the secret that the server has as --auth-secret.
+    #[arg(long, value_name = "FILE")]
+    key: PathBuf,
+    /// Display name of its bearer.
+    #[arg(long)]
+    name: Option<String>,
+    /// A room where its bearer may play; may be repeated. Without it, everywhere.
+    #[arg(long)]
+    room: Vec<String>,
+    /// Who its bearer is, for the server's log.
+    #[arg(long)]
+    subject: Option<String>,
+    /// The server that it is for.
+    #[arg(long, default_value = "tickwire")]
+    audience: String,
+    /// How long it is good for.
+    #[arg(long, value_name = "TIME", default_value = "1h", value_parser = parse_duration)]
+    expires_in: Duration,
+}
+
 /// Flags beat the environment (TICKWIRE_TICK_HZ, TICKWIRE_ARENA__BOTS), which beats the file.
 #[derive(Args)]
 struct ConfigArgs {
@@ -86,9 +114,39 @@ struct ConfigArgs {
     /// Address of the admin port [default: 127.0.0.1:7778].
     #[arg(long, value_name = "ADDR")]
     admin_listen: Option<SocketAddr>,
-    /// Serve a public address without TLS.
+    /// Serve everybody on a public address without TLS.
     #[arg(long)]
     allow_plaintext: bool,
+    /// PEM file with the certificate chain; with --tls-key it switches TLS on. Read again when it changes.
+    #[arg(long, value_name = "FILE")]
+    tls_cert: Option<PathBuf>,
+    /// PEM file with the certificate's private key.
+    #[arg(long, value_name = "FILE")]
+    tls_key: Option<PathBuf>,
+    /// TLS with a certificate that is made now and that no client knows, for development.
+    #[arg(long)]
+    tls_self_signed: bool,
+    /// A network of proxies that are believed, like 10.0.0.0/8; may be repeated.
+    #[arg(long = "trusted-proxy", value_name = "NETWORK")]
+    trusted_proxies: Vec<String>,
+    /// Connections from trusted proxies begin with a PROXY header: off or v2 [default: off].
+    #[arg(long, value_name = "VERSION", value_parser = ["off", "v2"])]
+    proxy_protocol: Option<String>,
+    /// Who may play: auto, anonymous or jwt; auto is jwt with a key, else anonymous on loopback [default: auto].
+    #[arg(long, value_name = "MODE", value_parser = ["auto", "anonymous", "jwt"])]
+    auth: Option<String>,
+    /// Secret that tokens are signed with by HS256, 32 bytes or more.
+    #[arg(long, value_name = "FILE")]
+    auth_secret: Option<PathBuf>,
+    /// Public key in PEM that tokens are checked with, Ed25519 or RSA.
+    #[arg(long, value_name = "FILE")]
+    auth_key: Option<PathBuf>,
+    /// Public keys as a JWK set.
+    #[arg(long, value_name = "FILE")]
+    auth_jwks: Option<PathBuf>,
+    /// What every token's `aud` must name [default: tickwire].
+    #[arg(long, value_name = "NAME")]
+    auth_audience: Option<String>,
     /// Ticks per second, 1 to 240 [default: 30].
     #[arg(long, value_name = "N")]
     tick_hz: Option<u16>,
@@ -130,19 +188,29 @@ struct ConfigArgs {
 impl ConfigArgs {
     fn load(self) -> Result<Config, ExitCode> {
         let file = self.config.clone();
-        Config::load(file.as_deref(), self.flags()).map_err(|error| {
-            eprintln!("tickwire-server: {error}");
-            ExitCode::from(EXIT_USAGE)
-        })
+        let config = Config::load(file.as_deref(), self.flags()).map_err(|error| refuse(&error))?;
+        driver::check_files(&config).map_err(|error| refuse(&error))?;
+        Ok(config)
     }
 
     fn flags(self) -> Flags {
         let number = |value: Option<u64>| value.map(Value::from);
-        let origins = (!self.allowed_origins.is_empty()).then(|| Value::from(self.allowed_origins));
+        let list = |list: Vec<String>| (!list.is_empty()).then(|| Value::from(list));
+        let path = |path: Option<PathBuf>| path.map(|path| Value::from(path.to_string_lossy().into_owned()));
         [
             ("listen", self.listen.map(|address| Value::from(address.to_string()))),
             ("admin_listen", self.admin_listen.map(|address| Value::from(address.to_string()))),
             ("allow_plaintext", self.allow_plaintext.then(|| Value::from(true))),
+            ("tls.cert", path(self.tls_cert)),
+            ("tls.key", path(self.tls_key)),
+            ("tls.self_signed", self.tls_self_signed.then(|| Value::from(true))),
+            ("proxy.trusted", list(self.trusted_proxies)),
+            ("proxy.protocol", self.proxy_protocol.map(Value::from)),
+            ("auth.mode", self.auth.map(Value::from)),
+            ("auth.secret_file", path(self.auth_secret)),
+            ("auth.key_file", path(self.auth_key)),
+            ("auth.jwks_file", path(self.auth_jwks)),
+            ("auth.audience", self.auth_audience.map(Value::from)),
             ("tick_hz", number(self.tick_hz.map(u64::from))),
             ("arena.bots", number(self.bots.map(u64::from))),
             ("arena.drones", number(self.drones.map(u64::from))),
@@ -154,7 +222,7 @@ impl ConfigArgs {
             ("connections_max", number(self.connections_max.map(|value| value as u64))),
             ("json_session", self.json_session.map(Value::from)),
             ("json_state_hz", number(self.json_state_hz.map(u64::from))),
-            ("allowed_origins", origins),
+            ("allowed_origins", list(self.allowed_origins)),
         ]
         .into_iter()
         .filter_map(|(key, value)| Some((key, value?)))
@@ -169,6 +237,7 @@ fn main() -> ExitCode {
         Command::CheckConfig(args) => args.load().map(|_| println!("The configuration makes sense.")),
         Command::PrintConfig(args) => args.load().and_then(|config| print_config(&config)),
         Command::Healthcheck { url } => healthcheck(&url).map_err(|error| fail(&error)),
+        Command::Token(args) => token(args),
         Command::Schema { command: Some(SchemaCommand::Diff { old, new }), .. } => diff_files(&old, &new),
         Command::Schema { command: None, json } => print_schema(json),
     };
@@ -193,12 +262,24 @@ fn serve(config: Config) -> Result<(), ExitCode> {
     };
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| fail(&error))?;
-    runtime.block_on(driver::run(make_game, ArenaDialect, config)).map_err(|error| fail(&error))
+    runtime.block_on(driver::run(make_game, ArenaDialect, config)).map_err(|error| match error {
+        RunError::Config(error) => refuse(&error),
+        error => fail(&error),
+    })
 }
 
 fn print_config(config: &Config) -> Result<(), ExitCode> {
     let text = toml::to_string(config).map_err(|error| fail(&error))?;
     print!("{text}");
+    Ok(())
+}
+
+fn token(args: TokenArgs) -> Result<(), ExitCode> {
+    let TokenArgs { key, name, room, subject, audience, expires_in } = args;
+    let unusable = |why: &dyn std::fmt::Display| refuse(&format!("--key {}: {why}", key.display()));
+    let bytes = std::fs::read(&key).map_err(|error| unusable(&error))?;
+    let wanted = Wanted { subject, name, rooms: room, audience, lifetime: expires_in };
+    println!("{}", mint(&bytes, wanted).map_err(|error| unusable(&error))?);
     Ok(())
 }
 
@@ -256,6 +337,11 @@ fn healthcheck(url: &str) -> Result<(), std::io::Error> {
         b"HTTP/1.1 200" => Ok(()),
         other => Err(std::io::Error::other(format!("not ready: {}", String::from_utf8_lossy(other)))),
     }
+}
+
+fn refuse(error: &dyn std::fmt::Display) -> ExitCode {
+    eprintln!("tickwire-server: {error}");
+    ExitCode::from(EXIT_USAGE)
 }
 
 fn fail(error: &dyn std::fmt::Display) -> ExitCode {

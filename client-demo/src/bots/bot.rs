@@ -6,6 +6,7 @@ use std::time::Duration;
 use tickwire_shared::CloseCode;
 use tickwire_shared::arena::Arena;
 use tickwire_shared::client::{Happening, Identity, Session, SessionError};
+use tickwire_shared::wire::message::AccessToken;
 use tokio::sync::watch;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
@@ -38,6 +39,7 @@ pub(super) struct Seat {
     pub(super) endpoint: Endpoint,
     pub(super) link: Option<Link>,
     pub(super) room: String,
+    pub(super) token: Option<AccessToken>,
     pub(super) seed: u64,
     pub(super) board: Arc<Board>,
     pub(super) phase: watch::Receiver<Phase>,
@@ -89,12 +91,12 @@ pub(super) async fn play(seat: Seat, connection: Option<Connection>) -> Outcome 
 }
 
 async fn enter(seat: Seat, connection: Option<Connection>) -> Result<(Bot, watch::Receiver<Phase>), End> {
-    let Seat { index, endpoint, link, room, seed, board, phase } = seat;
+    let Seat { index, endpoint, link, room, token, seed, board, phase } = seat;
     let connection = match connection {
         Some(connection) => connection,
         None => connect(&endpoint, link).await?,
     };
-    let identity = Identity { name: format!("swarm {index}"), room, token: None };
+    let identity = Identity { name: format!("swarm {index}"), room, token };
     let bot = Bot {
         session: Session::new(identity)?,
         wanderer: Wanderer::new(seed, index as u64),

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tickwire_shared::client::SessionError;
+use tickwire_shared::wire::message::AccessToken;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
@@ -36,6 +37,8 @@ pub struct BotsConfig {
     pub duration: Duration,
     /// Room; empty means the default one.
     pub room: String,
+    /// Proof that the swarm may play, where the server asks for one; the same for all.
+    pub token: Option<AccessToken>,
     /// A link to imitate, each client its own.
     pub profile: Option<LinkProfile>,
     /// Clients that join per second.
@@ -62,6 +65,7 @@ impl Default for BotsConfig {
             clients: 10,
             duration: Duration::from_secs(10),
             room: String::new(),
+            token: None,
             profile: None,
             ramp_per_second: 100.0,
             seed: 1,
@@ -124,6 +128,7 @@ async fn join(
         endpoint: config.endpoint.clone(),
         link: link_of(config, index),
         room: config.room.clone(),
+        token: config.token.clone(),
         seed: config.seed,
         board: Arc::clone(board),
         phase: phase.clone(),

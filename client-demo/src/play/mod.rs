@@ -17,6 +17,8 @@ mod draw;
 #[cfg(feature = "window")]
 mod panel;
 
+use tickwire_shared::wire::message::AccessToken;
+
 use crate::endpoint::Endpoint;
 
 /// What to play.
@@ -28,6 +30,8 @@ pub struct PlayConfig {
     pub name: String,
     /// Room; empty means the default one.
     pub room: String,
+    /// Proof of who this is, where the server asks for one.
+    pub token: Option<AccessToken>,
 }
 
 /// Why nobody plays.

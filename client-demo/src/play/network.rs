@@ -137,8 +137,8 @@ impl Player {
     }
 
     async fn play(&mut self) -> Over {
-        let PlayConfig { endpoint, name, room } = self.config.clone();
-        let mut session = match Session::new(Identity { name, room, token: None }) {
+        let PlayConfig { endpoint, name, room, token } = self.config.clone();
+        let mut session = match Session::new(Identity { name, room, token }) {
             Ok(session) => session,
             Err(error) => return Over::Because(error.to_string()),
         };

@@ -1,4 +1,4 @@
-//! From an address to a connection: TCP, the HTTP/1.1 upgrade, then the split into a reader and a writer.
+//! From an address to a connection: TCP, TLS where it is asked for, the HTTP/1.1 upgrade, then the split into a reader and a writer.
 
 use std::io::{self, Cursor};
 use std::time::Duration;
@@ -15,19 +15,20 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use tickwire_shared::limits::SUBPROTOCOL_BINARY;
 use tokio::io::{AsyncReadExt, Chain};
 use tokio::net::TcpStream;
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::time::timeout;
 
 use super::connection::Connection;
-use crate::endpoint::Endpoint;
+use super::stream::{self, Stream};
+use super::tls;
+use crate::endpoint::{Endpoint, Security};
 use crate::link::LinkProfile;
 
 /// Bytes that came with the upgrade's answer, then the socket.
-pub(super) type ReadStream = Chain<Cursor<Bytes>, OwnedReadHalf>;
+pub(super) type ReadStream = Chain<Cursor<Bytes>, stream::Incoming>;
 /// The other half.
-pub(super) type WriteStream = OwnedWriteHalf;
+pub(super) type WriteStream = stream::Outgoing;
 
-/// How long TCP and upgrade may take together.
+/// How long TCP, TLS and upgrade may take together.
 const CONNECT_DEADLINE: Duration = Duration::from_secs(10);
 /// `EMFILE`: this process has no descriptor left.
 const NO_DESCRIPTOR: i32 = 24;
@@ -55,6 +56,14 @@ pub enum ConnectError {
     /// This process has too many sockets open.
     #[error("this process may open no more sockets; allow more with `ulimit -n 8192` and try again")]
     NoDescriptor,
+    /// TCP, but no TLS.
+    #[error("{endpoint} does not complete TLS: {source}{}", trust_hint(source))]
+    Tls {
+        /// Where.
+        endpoint: Endpoint,
+        /// What is wrong.
+        source: io::Error,
+    },
     /// Neither an answer nor a refusal.
     #[error("{endpoint} did not finish the handshake in {} s", CONNECT_DEADLINE.as_secs())]
     Deadline {
@@ -85,8 +94,17 @@ pub enum ConnectError {
     },
 }
 
+fn trust_hint(error: &io::Error) -> &'static str {
+    if tls::is_about_trust(error) {
+        "; for a development certificate use --tls-ca FILE, or --tls-insecure"
+    } else {
+        ""
+    }
+}
+
 fn hint(status: u16) -> &'static str {
     match status {
+        400 => ": perhaps it speaks TLS (wss://)",
         403 => ": it refuses this origin or address",
         404 => ": the path should be /ws",
         429 | 503 => ": it is full, starting or draining",
@@ -112,6 +130,14 @@ async fn handshake(endpoint: &Endpoint) -> Result<Upgraded, ConnectError> {
     };
     let stream = TcpStream::connect((endpoint.host.as_str(), endpoint.port)).await.map_err(unreachable)?;
     stream.set_nodelay(true).map_err(unreachable)?;
+    let stream = match &endpoint.security {
+        Security::Plain => Stream::Plain(stream),
+        Security::Tls(trust) => {
+            let secured = tls::secure(stream, &endpoint.host, trust).await;
+            let failed = |source| ConnectError::Tls { endpoint: endpoint.clone(), source };
+            Stream::Tls(Box::new(secured.map_err(failed)?))
+        }
+    };
     let malformed = |why: String| ConnectError::Handshake { endpoint: endpoint.clone(), why };
     let request = upgrade_request(endpoint).map_err(|error| malformed(error.to_string()))?;
     let (socket, response) = match handshake::client(&TokioExecutor::new(), request, stream).await {
@@ -139,13 +165,13 @@ fn upgrade_request(endpoint: &Endpoint) -> Result<Request<Empty<Bytes>>, hyper::
         .body(Empty::new())
 }
 
-/// Takes the plain socket out of hyper again: writing through it costs a fifth more per message.
+/// Takes the socket out of hyper again: writing through it costs a fifth more per message.
 fn split(upgraded: Upgraded, endpoint: &Endpoint, link: Option<Link>) -> Result<Connection, ConnectError> {
-    let parts = upgraded.downcast::<TokioIo<TcpStream>>().map_err(|_| ConnectError::Handshake {
+    let parts = upgraded.downcast::<TokioIo<Stream>>().map_err(|_| ConnectError::Handshake {
         endpoint: endpoint.clone(),
         why: "the upgraded stream is not the one that was opened".to_owned(),
     })?;
-    let (read, write) = parts.io.into_inner().into_split();
+    let (read, write) = parts.io.into_inner().split();
     let read: ReadStream = Cursor::new(parts.read_buf).chain(read);
     let (read, write) = after_handshake_split(read, write, Role::Client);
     Ok(Connection::start(read, write, link))

@@ -1,9 +1,13 @@
-//! The client's WebSocket: the only module of this crate that knows fastwebsockets and hyper.
+//! The client's WebSocket: the only module of this crate that knows fastwebsockets, hyper and rustls.
 //!
 //! Binary messages with the time of their arrival come out, binary messages go in. It knows no session and
 //! looks into no message.
 
 mod connect;
+
+mod stream;
+
+mod tls;
 
 mod reader;
 

@@ -50,7 +50,12 @@ pub(super) async fn run(
     let lost = loop {
         let Some(outgoing) = queue.next().await else { return };
         let is_last = matches!(outgoing, Outgoing::Close { .. });
-        match timeout(WRITE_DEADLINE, socket.write_frame(frame(outgoing))).await {
+        let write = async {
+            socket.write_frame(frame(outgoing)).await?;
+            // TLS keeps the last record back until it is told.
+            socket.flush().await
+        };
+        match timeout(WRITE_DEADLINE, write).await {
             Ok(Ok(())) if is_last => return,
             Ok(Ok(())) => {}
             Ok(Err(WebSocketError::IoError(error))) => break error.to_string(),

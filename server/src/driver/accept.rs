@@ -1,5 +1,5 @@
-//! Takes connections and serves HTTP on them under deadlines, until one asks to become a WebSocket. Who comes too
-//! often is told so before anything is read.
+//! Takes connections, lets them in through the port's gate, and serves HTTP on them under deadlines, until one asks
+//! to become a WebSocket. Who comes too often is told so before anything is read.
 
 use std::io::ErrorKind;
 use std::net::SocketAddr;
@@ -17,9 +17,10 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
+use super::arrival::{Arrived, Gate, Reception};
 use super::hub::Hub;
-use super::options;
-use super::visitors::{Caller, TooMany};
+use super::visitors::{Counted, TooMany};
+use super::{http, options};
 
 /// After an error of `accept` that is ours, like too many open files.
 const BACK_OFF: Duration = Duration::from_millis(100);
@@ -35,17 +36,17 @@ const REFUSAL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 5\r\nc
     content-type: text/plain; charset=utf-8\r\ncontent-length: 66\r\n\r\n\
     Too many connections from your address; try again in some seconds.";
 
-/// Whose connections are counted by address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Door {
-    /// Players'.
-    Public,
-    /// The operator comes as often as it likes.
-    Admin,
+/// A port, and what is behind it.
+pub(super) struct Port {
+    pub(super) listener: TcpListener,
+    pub(super) gate: Gate,
+    pub(super) router: Router,
 }
 
 /// Takes connections until the server goes away.
-pub(super) async fn run<P: Protocol>(hub: Arc<Hub<P>>, listener: TcpListener, door: Door, router: Router) {
+pub(super) async fn run<P: Protocol>(hub: Arc<Hub<P>>, port: Port) {
+    let Port { listener, gate, router } = port;
+    let gate = Arc::new(gate);
     let handshakes = Arc::new(Semaphore::new(hub.handshakes_max));
     let refusals = Arc::new(Semaphore::new(REFUSALS_MAX));
     let ended = hub.ended();
@@ -64,18 +65,22 @@ pub(super) async fn run<P: Protocol>(hub: Arc<Hub<P>>, listener: TcpListener, do
         match accepted {
             Ok((stream, address)) => {
                 hub.tally.accepted.add(1);
-                match knock(&hub, door, address) {
-                    Ok(caller) => {
-                        let (hub, router) = (Arc::clone(&hub), router.clone());
+                match knock(&hub, &gate, address) {
+                    Ok(counted) => {
+                        let near = Near { stream, address, counted };
+                        let (hub, gate, router) = (Arc::clone(&hub), Arc::clone(&gate), router.clone());
                         tokio::spawn(async move {
-                            serve_http(&hub, stream, caller, router).await;
+                            receive(&hub, &gate, near, router).await;
                             drop(permit);
                         });
                     }
                     Err(why) => {
                         hub.tally.turned_away(why);
                         tracing::debug!(%address, why = why.label(), "turned away");
-                        if let Ok(permit) = Arc::clone(&refusals).try_acquire_owned() {
+                        // Where TLS is due, nothing could be said without a handshake.
+                        if let (true, Ok(permit)) =
+                            (gate.speaks_plainly(), Arc::clone(&refusals).try_acquire_owned())
+                        {
                             tokio::spawn(async move {
                                 let _ = tokio::time::timeout(REFUSAL_LINGER, refuse(stream)).await;
                                 drop(permit);
@@ -103,12 +108,12 @@ pub(super) async fn run<P: Protocol>(hub: Arc<Hub<P>>, listener: TcpListener, do
 }
 
 /// Whether one more may come from an address.
-fn knock<P: Protocol>(hub: &Hub<P>, door: Door, address: SocketAddr) -> Result<Caller, TooMany> {
-    let visit = match door {
-        Door::Public => hub.visitors.enter(address.ip(), hub.clock.now())?,
-        Door::Admin => None,
-    };
-    Ok(Caller { address, visit })
+fn knock<P: Protocol>(hub: &Hub<P>, gate: &Gate, address: SocketAddr) -> Result<Counted, TooMany> {
+    match gate {
+        Gate::Public { .. } => hub.visit(address.ip()),
+        // The operator comes as often as it likes.
+        Gate::Admin => Ok(Counted::default()),
+    }
 }
 
 /// Says no without a look at the request, and reads it over so that no reset eats the answer.
@@ -120,28 +125,51 @@ async fn refuse(mut stream: TcpStream) -> std::io::Result<()> {
     Ok(())
 }
 
-async fn serve_http<P: Protocol>(hub: &Hub<P>, stream: TcpStream, caller: Caller, router: Router) {
+/// A connection as it was accepted.
+struct Near {
+    stream: TcpStream,
+    address: SocketAddr,
+    counted: Counted,
+}
+
+async fn receive<P: Protocol>(hub: &Hub<P>, gate: &Gate, near: Near, router: Router) {
+    let Near { stream, address, counted } = near;
     let limits = &hub.config.limits;
-    let peer = caller.address;
     match options::apply(&stream, limits.send_buffer_bytes, limits.write_stall_deadline) {
         Ok(options) => hub.note_options(options),
-        Err(error) => return tracing::debug!(%peer, %error, "the socket took no options"),
+        Err(error) => return tracing::debug!(peer = %address, %error, "the socket took no options"),
     }
+    match gate.admit(&hub.config, stream, address).await {
+        Ok(arrived) => serve_http(hub, arrived, counted, router).await,
+        Err(error) => {
+            hub.tally.arrivals_lost.add(1);
+            tracing::debug!(peer = %address, %error, "nobody to speak to");
+        }
+    }
+}
+
+async fn serve_http<P: Protocol>(hub: &Hub<P>, arrived: Arrived, counted: Counted, router: Router) {
+    let Arrived { stream, peer, reception } = arrived;
+    let router = match reception {
+        Reception::Served => router,
+        refused => http::refusing(refused),
+    };
     let inner = TowerToHyperService::new(router);
     let service = service_fn(move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(caller.clone());
+        request.extensions_mut().insert(peer);
+        request.extensions_mut().insert(counted.clone());
         inner.call(request)
     });
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(limits.head_deadline)
+        .header_read_timeout(hub.config.limits.head_deadline)
         .max_buf_size(HTTP_BUFFER_BYTES)
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
     match tokio::time::timeout(HTTP_LIFETIME, connection).await {
         Ok(Ok(())) => {}
-        Ok(Err(error)) => tracing::debug!(%peer, %error, "HTTP ended"),
-        Err(_) => tracing::debug!(%peer, "HTTP took too long"),
+        Ok(Err(error)) => tracing::debug!(peer = %peer.address, %error, "HTTP ended"),
+        Err(_) => tracing::debug!(peer = %peer.address, "HTTP took too long"),
     }
 }
 

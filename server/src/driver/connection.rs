@@ -5,12 +5,10 @@
 //! peer's side read to its end for a moment (else a reset would eat the close frame), the socket dropped.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tickwire_shared::wire::codec::{self, CodecError};
 use tickwire_shared::{Close, CloseCode, Micros, Protocol};
-use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::task::JoinHandle;
 
@@ -19,11 +17,14 @@ use super::hub::Hub;
 use super::json::Gateway;
 use super::link::{Downlink, GATEWAY_FRAMES_MAX};
 use super::meter::{FrameKind, Meter, Verdict};
-use super::socket::{self, Driven, Failure, FrameReader, Kind, Outbox, ReadSide, Received, Vitals};
+use super::peer::Peer;
+use super::socket::{self, Driven, Failure, FrameReader, Kind, Outbox, ReadSide, Received, Stream, Vitals};
+use super::standing::Standing;
 use super::tally::{Drop as Dropped, Ended};
 use super::upgrade::Subprotocol;
-use super::visitors::Visit;
+use super::visitors::Counted;
 use super::watchdog::{Check, Pulse, Watchdog};
+use crate::auth::Denial;
 
 /// For a close frame to leave, behind what was queued before it.
 const CLOSE_DEADLINE: Duration = Duration::from_secs(2);
@@ -34,22 +35,23 @@ const TEXTS_MAX: usize = 32;
 
 /// A connection that has just been upgraded.
 pub(super) struct Opened {
-    pub(super) stream: TcpStream,
+    pub(super) stream: Stream,
     /// Read together with the request.
     pub(super) ahead: Vec<u8>,
     pub(super) service: Service,
+    pub(super) peer: Peer,
     pub(super) place: Place,
 }
 
 /// A place among the sessions, and among those of an address. Given back when the connection is gone.
 pub(super) struct Place {
     _permit: OwnedSemaphorePermit,
-    _visit: Option<Arc<Visit>>,
+    _counted: Counted,
 }
 
 impl Place {
-    pub(super) fn new(permit: OwnedSemaphorePermit, visit: Option<Arc<Visit>>) -> Self {
-        Self { _permit: permit, _visit: visit }
+    pub(super) fn new(permit: OwnedSemaphorePermit, counted: Counted) -> Self {
+        Self { _permit: permit, _counted: counted }
     }
 }
 
@@ -73,39 +75,46 @@ impl Service {
 
 /// Serves a connection until it is gone.
 pub(super) async fn serve<P: Protocol>(hub: Arc<Hub<P>>, opened: Opened) {
-    let Opened { stream, ahead, service, place } = opened;
-    let (read, write) = stream.into_split();
+    let Opened { stream, ahead, service, peer, place } = opened;
+    let (read, write) = stream.split();
     let outbox = Arc::new(Outbox::new(write));
     let vitals = Arc::new(Vitals::new(hub.clock.now()));
-    let joined = Arc::new(AtomicBool::new(service == Service::Echo));
+    let standing = Arc::new(Standing::new());
     let (due, intake) = match service {
         Service::Session(Subprotocol::Binary) => {
             let downlink = Downlink::Socket(Arc::clone(&outbox));
-            (
-                Some(Kind::Binary),
-                Intake::Session(Entrance::new(Arc::clone(&hub), downlink, Arc::clone(&joined))),
-            )
+            let entrance = Entrance::new(Arc::clone(&hub), peer, downlink, Arc::clone(&standing));
+            (Some(Kind::Binary), Intake::Session(entrance))
         }
         Service::Session(Subprotocol::Json) => {
             let (text_sender, texts) = mpsc::channel(TEXTS_MAX);
             let (frame_sender, frames) = mpsc::channel(GATEWAY_FRAMES_MAX);
             let downlink = Downlink::Gateway { frames: frame_sender, outbox: Arc::clone(&outbox) };
-            let entrance = Entrance::new(Arc::clone(&hub), downlink, Arc::clone(&joined));
+            let entrance = Entrance::new(Arc::clone(&hub), peer, downlink, Arc::clone(&standing));
             tokio::spawn(Gateway::new(Arc::clone(&hub), entrance, Arc::clone(&outbox)).run(texts, frames));
             (Some(Kind::Text), Intake::Json(text_sender))
         }
-        Service::Echo => (None, Intake::Echo(Vec::new())),
+        Service::Echo => {
+            standing.greet();
+            (None, Intake::Echo(Vec::new()))
+        }
     };
     let side = ReadSide::new(ahead, read, Arc::clone(&vitals), hub.clock);
-    let (to_hub, to_outbox, to_joined) = (Arc::clone(&hub), Arc::clone(&outbox), Arc::clone(&joined));
-    let reading = Reading { hub: to_hub, outbox: to_outbox, joined: to_joined, intake, due };
+    let reading = Reading {
+        hub: Arc::clone(&hub),
+        outbox: Arc::clone(&outbox),
+        standing: Arc::clone(&standing),
+        intake,
+        due,
+    };
     let reader = tokio::spawn(reading.run(side));
     hub.tally.sessions.add(1);
-    let keeper = Keeper { hub: &hub, outbox: &outbox, vitals: &vitals, joined: &joined, reader };
+    let keeper = Keeper { hub: &hub, outbox: &outbox, vitals: &vitals, standing: &standing, reader };
     let ended = keeper.keep().await;
     hub.tally.ended(ended);
     hub.tally.sent_bytes.add(outbox.sent_bytes());
-    tracing::debug!(how = ended.label(), service = service.name(), "connection ended");
+    let (how, service) = (ended.label(), service.name());
+    tracing::debug!(peer = %peer.address, how, service, "connection ended");
     drop(place);
 }
 
@@ -123,7 +132,7 @@ enum Intake<P: Protocol> {
 struct Reading<P: Protocol> {
     hub: Arc<Hub<P>>,
     outbox: Arc<Outbox>,
-    joined: Arc<AtomicBool>,
+    standing: Arc<Standing>,
     intake: Intake<P>,
     due: Option<Kind>,
 }
@@ -142,7 +151,7 @@ impl<P: Protocol> Reading<P> {
         let mut frames = FrameReader::new(side, self.due, self.hub.bounds_before_hello());
         let (mut spoiled, mut greeted) = (false, false);
         loop {
-            if !greeted && self.joined.load(Ordering::Acquire) {
+            if !greeted && self.standing.has_greeted() {
                 greeted = true;
                 frames.set_bounds(self.hub.bounds());
             }
@@ -151,7 +160,9 @@ impl<P: Protocol> Reading<P> {
                 return Stopped::Closing;
             }
             let handled = match next {
-                Ok((received, wire_bytes)) => self.handle(received, wire_bytes, &mut meter, &mut spoiled),
+                Ok((received, wire_bytes)) => {
+                    self.handle(received, wire_bytes, &mut meter, &mut spoiled).await
+                }
                 Err(Failure::Gone) => return Stopped::Gone,
                 Err(Failure::Violation(close)) => Err(close),
             };
@@ -163,7 +174,7 @@ impl<P: Protocol> Reading<P> {
     }
 
     /// One frame. `spoiled` remembers that a part of the message in hand was dropped.
-    fn handle(
+    async fn handle(
         &mut self,
         received: Received<'_>,
         wire_bytes: usize,
@@ -191,7 +202,7 @@ impl<P: Protocol> Reading<P> {
             Received::Fragment => *spoiled |= excess,
             Received::Message(kind, message) => {
                 if !(std::mem::take(spoiled) | excess) {
-                    self.take(kind, message, now)?;
+                    self.take(kind, message, now).await?;
                 }
             }
             Received::Ping(payload) if !excess => self.outbox.pong(payload),
@@ -200,14 +211,14 @@ impl<P: Protocol> Reading<P> {
         Ok(())
     }
 
-    fn take(&mut self, kind: Kind, message: &[u8], now: Micros) -> Result<(), Close> {
+    async fn take(&mut self, kind: Kind, message: &[u8], now: Micros) -> Result<(), Close> {
         match &mut self.intake {
             Intake::Session(entrance) => {
                 let message = codec::decode(message).map_err(|error| match error {
                     CodecError::Malformed => Close::new(CloseCode::BadMessage),
                     CodecError::TrailingBytes(_) => Close::because(CloseCode::BadMessage, &error.to_string()),
                 })?;
-                entrance.take(message, now)
+                entrance.take(message, now).await
             }
             Intake::Json(texts) => {
                 // Checked to be UTF-8 when it was put together.
@@ -239,7 +250,7 @@ struct Keeper<'a, P: Protocol> {
     hub: &'a Hub<P>,
     outbox: &'a Outbox,
     vitals: &'a Vitals,
-    joined: &'a AtomicBool,
+    standing: &'a Standing,
     reader: JoinHandle<()>,
 }
 
@@ -280,7 +291,7 @@ impl<P: Protocol> Keeper<'_, P> {
         };
         let ended = match driven {
             Driven::CloseSent => {
-                self.outbox.shutdown();
+                let _ = tokio::time::timeout(CLOSE_DEADLINE, self.outbox.shutdown()).await;
                 let _ = tokio::time::timeout(LINGER, &mut self.reader).await;
                 self.outbox.closed_with()
             }
@@ -293,13 +304,17 @@ impl<P: Protocol> Keeper<'_, P> {
 
     /// Lets the watchdog look; `None` when something was done and it should look again.
     fn check(&self, watchdog: &mut Watchdog) -> Option<Duration> {
+        let Some(look_again) = self.standing.look(self.hub.clock.unix_s()) else {
+            self.outbox.close(&Close::from(Denial::Expired));
+            return Some(CLOSE_DEADLINE);
+        };
         let pulse = Pulse {
-            joined: self.joined.load(Ordering::Acquire),
+            joined: self.standing.has_greeted(),
             frame_at: self.vitals.frame_at(),
             partial_since: self.vitals.partial_since(),
         };
         match watchdog.check(pulse, self.hub.clock.now()) {
-            Check::Wait(wait) => Some(wait),
+            Check::Wait(wait) => Some(wait.min(look_again)),
             Check::Ping => {
                 self.outbox.ping();
                 None

@@ -13,15 +13,17 @@ use tickwire_shared::Protocol;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 
-use super::accept::Door;
+use super::accept::{self, Port};
+use super::arrival::Gate;
 use super::clock::Clock;
 use super::connection::{self, Opened, Place, Service};
 use super::hub::Hub;
 use super::json::Dialect;
+use super::peer::Peer;
 use super::rooms::{Rooms, Settings};
+use super::socket;
 use super::tally::Tally;
-use super::visitors::{Caller, Visitors};
-use super::{accept, socket};
+use super::visitors::{Counted, Visitors};
 use crate::config::Config;
 
 /// Echoes on a listener until the future is dropped. The message limit and all other limits are those of `config`
@@ -49,6 +51,7 @@ pub async fn serve<P: Protocol>(
     let hub = Arc::new(Hub {
         rooms: Rooms::open(settings, clock, Box::new(|_, _, _| Ok(())))?,
         dialect: Arc::new(dialect),
+        authenticator: Arc::new(crate::auth::Anonymous),
         tally: Tally::default(),
         clock,
         sessions: Arc::new(Semaphore::new(config.connections_max)),
@@ -59,13 +62,15 @@ pub async fn serve<P: Protocol>(
         config,
     });
     let router = Router::new().fallback(any(websocket::<P>)).with_state(Arc::clone(&hub));
-    accept::run(hub, listener, Door::Public, router).await;
+    let gate = Gate::Public { tls: None };
+    accept::run(hub, Port { listener, gate, router }).await;
     Ok(())
 }
 
 async fn websocket<P: Protocol>(
     State(hub): State<Arc<Hub<P>>>,
-    Extension(caller): Extension<Caller>,
+    Extension(peer): Extension<Peer>,
+    Extension(counted): Extension<Counted>,
     mut request: Request,
 ) -> Response {
     let refuse = |status, sentence: String| {
@@ -80,8 +85,9 @@ async fn websocket<P: Protocol>(
         Ok((response, pending)) => {
             tokio::spawn(async move {
                 if let Some((stream, ahead)) = pending.stream(hub.config.limits.head_deadline).await {
-                    let place = Place::new(permit, caller.visit);
-                    connection::serve(hub, Opened { stream, ahead, service: Service::Echo, place }).await;
+                    let place = Place::new(permit, counted);
+                    connection::serve(hub, Opened { stream, ahead, service: Service::Echo, peer, place })
+                        .await;
                 }
             });
             response

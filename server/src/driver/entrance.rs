@@ -1,73 +1,114 @@
-//! From decoded messages to a room: Hello first and once, then everything else into the inbox. Used by the
-//! reading task of a binary session and by the gateway of a JSON session.
+//! From decoded messages to a room: Hello first and once, by whoever may play, then everything else into the inbox.
+//! Used by the reading task of a binary session and by the gateway of a JSON session.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
-use tickwire_shared::wire::message::ClientMessage;
+use tickwire_shared::limits::TOKEN_BYTES_MAX;
+use tickwire_shared::wire::message::{AccessToken, ClientMessage, Hello};
 use tickwire_shared::{Close, CloseCode, Micros, Protocol};
 
 use super::hub::Hub;
 use super::link::{Downlink, Link, Message};
 use super::meter::Patience;
+use super::peer::Peer;
+use super::standing::Standing;
 use super::tally::Drop as Dropped;
+use crate::auth::{Applicant, Denial, Pass, Token};
 use crate::session::Budget;
 
 /// A connection's way into its room. Dropping it leaves the room.
 pub(super) struct Entrance<P: Protocol> {
     hub: Arc<Hub<P>>,
+    peer: Peer,
     /// Until the room has it.
     downlink: Option<Downlink>,
     link: Option<Arc<Link<P>>>,
-    joined: Arc<AtomicBool>,
+    standing: Arc<Standing>,
     commands: Budget,
     patience: Patience,
 }
 
 impl<P: Protocol> Entrance<P> {
-    /// `joined` is set when the Hello was good enough to be led to a room.
-    pub(super) fn new(hub: Arc<Hub<P>>, downlink: Downlink, joined: Arc<AtomicBool>) -> Self {
+    pub(super) fn new(hub: Arc<Hub<P>>, peer: Peer, downlink: Downlink, standing: Arc<Standing>) -> Self {
         let limits = &hub.config.limits;
         let commands = Budget::new(limits.commands_per_s, limits.commands_burst, hub.clock.now());
         let patience = Patience::new(hub.rates());
-        Self { hub, downlink: Some(downlink), link: None, joined, commands, patience }
+        Self { hub, peer, downlink: Some(downlink), link: None, standing, commands, patience }
     }
 
-    /// A message that arrived at `now`.
+    /// A message that arrived at `now`. Only a Hello may have to wait, for whoever says whether it may come in.
     ///
     /// # Errors
     /// The close for the client.
-    pub(super) fn take(&mut self, message: Message<P>, now: Micros) -> Result<(), Close> {
-        match (&self.link, message) {
-            (None, ClientMessage::Hello(hello)) => {
-                let Some(downlink) = self.downlink.take() else {
-                    return Err(Close::because(CloseCode::BadMessage, "a second Hello"));
-                };
-                let client = self.hub.rooms.new_client();
-                let link = Arc::new(Link::new(client, downlink, self.hub.inbox_max()));
-                self.hub.rooms.join(Arc::clone(&link), hello)?;
-                self.joined.store(true, Ordering::Release);
-                self.link = Some(link);
-                Ok(())
-            }
-            (None, _) => Err(Close::because(CloseCode::BadMessage, "Hello comes first")),
-            (Some(_), ClientMessage::Hello(_)) => {
-                Err(Close::because(CloseCode::BadMessage, "a second Hello"))
-            }
-            (Some(_), ClientMessage::Input { input, .. }) if !P::is_possible(&input) => {
-                Err(Close::because(CloseCode::BadMessage, "impossible input"))
-            }
-            (Some(_), ClientMessage::Command(_)) if !self.commands.take(1, now) => {
-                self.hub.tally.dropped(Dropped::Commands);
-                self.patience.exceeded(now).map_or(Ok(()), Err)
-            }
-            (Some(link), message) => {
-                if link.post(message, now).is_err() {
-                    self.hub.tally.dropped(Dropped::InboxFull);
-                }
-                Ok(())
-            }
+    pub(super) async fn take(&mut self, message: Message<P>, now: Micros) -> Result<(), Close> {
+        match message {
+            // Boxed: it is gone long before the connection is.
+            ClientMessage::Hello(hello) => Box::pin(self.enter(hello)).await,
+            message => self.post(message, now),
         }
+    }
+
+    async fn enter(&mut self, mut hello: Hello) -> Result<(), Close> {
+        let Some(downlink) = self.downlink.take() else {
+            return Err(Close::because(CloseCode::BadMessage, "a second Hello"));
+        };
+        self.standing.greet();
+        let token = hello.token.take();
+        let pass = self.authenticate(token.as_ref(), &hello).await?;
+        let identity = pass.identity;
+        if let Some(end) = pass.expires_at_s {
+            self.standing.expire_at(end);
+        }
+        hello.name = pass.name.unwrap_or(hello.name);
+        hello.room = pass.room.unwrap_or(hello.room);
+        let client = self.hub.rooms.new_client();
+        tracing::debug!(peer = %self.peer.address, client = client.0, identity, "let in");
+        let link = Arc::new(Link::new(client, downlink, self.hub.inbox_max()));
+        self.hub.rooms.join(Arc::clone(&link), hello)?;
+        self.link = Some(link);
+        Ok(())
+    }
+
+    async fn authenticate(&self, token: Option<&AccessToken>, hello: &Hello) -> Result<Pass, Close> {
+        let token = token.map(AccessToken::as_str);
+        let applicant = Applicant {
+            token: token.map(Token),
+            address: self.peer.address,
+            name: &hello.name,
+            room: &hello.room,
+        };
+        let asked = self.hub.authenticator.authenticate(applicant);
+        let answer = match token {
+            Some(token) if token.len() > TOKEN_BYTES_MAX => {
+                Err(Denial::NotValid(format!("longer than {TOKEN_BYTES_MAX} bytes")))
+            }
+            _ => tokio::time::timeout(self.hub.config.auth.deadline, asked)
+                .await
+                .unwrap_or(Err(Denial::Unavailable)),
+        };
+        answer.map_err(|denial| {
+            tracing::debug!(peer = %self.peer.address, ?denial, "not let in");
+            Close::from(denial)
+        })
+    }
+
+    fn post(&mut self, message: Message<P>, now: Micros) -> Result<(), Close> {
+        let Some(link) = &self.link else {
+            return Err(Close::because(CloseCode::BadMessage, "Hello comes first"));
+        };
+        if let ClientMessage::Input { input, .. } = &message
+            && !P::is_possible(input)
+        {
+            return Err(Close::because(CloseCode::BadMessage, "impossible input"));
+        }
+        if matches!(message, ClientMessage::Command(_)) && !self.commands.take(1, now) {
+            self.hub.tally.dropped(Dropped::Commands);
+            return self.patience.exceeded(now).map_or(Ok(()), Err);
+        }
+        if link.post(message, now).is_err() {
+            self.hub.tally.dropped(Dropped::InboxFull);
+        }
+        Ok(())
     }
 }
 

@@ -9,8 +9,10 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Version};
 use tokio::io::{AsyncRead, ReadBuf};
 
 use super::clock::Clock;
+use super::peer::Peer;
 use super::socket::{Bounds, Failure, FrameReader, Kind, ReadSide, Received, Vitals};
 use super::upgrade::{self, Asked, Policy};
+use crate::config::{AbsentOrigin, ForwardedHeader, ProxySection};
 
 const BOUNDS: Bounds = Bounds { message_bytes_max: 4096, fragments_max: 8 };
 
@@ -45,9 +47,17 @@ pub fn request(lines: &[u8]) -> u16 {
             headers.append(name, value);
         }
     }
-    let asked = Asked { method: &Method::GET, version: Version::HTTP_11, headers: &headers };
+    let trusted = ["10.0.0.0/8", "2001:db8::/32"].map(|network| network.parse().expect("a network"));
+    let proxy = ProxySection { trusted: trusted.to_vec(), ..ProxySection::default() };
+    let near = Peer::new(([10, 0, 0, 1], 9).into(), false);
+    let claims = [ForwardedHeader::XForwardedFor, ForwardedHeader::Forwarded]
+        .map(|header| near.behind(&headers, &ProxySection { header, ..proxy.clone() }));
+    let secure = claims.iter().any(|peer| peer.secure);
+    let asked = Asked { method: &Method::GET, version: Version::HTTP_11, headers: &headers, secure };
     let allowed_origins = ["https://game.example".to_owned()];
-    match upgrade::check(asked, Policy { json_allowed: true, allowed_origins: &allowed_origins }) {
+    let absent_origin = AbsentOrigin::Allow;
+    let policy = Policy { json_allowed: true, allowed_origins: &allowed_origins, absent_origin };
+    match upgrade::check(asked, policy) {
         Ok(_) => 101,
         Err(refusal) => refusal.status.as_u16(),
     }

@@ -12,10 +12,12 @@ use axum::{Extension, Json, Router};
 use serde_json::json;
 use tickwire_shared::Protocol;
 
+use super::arrival::Reception;
 use super::connection::{self, Opened, Place, Service};
 use super::hub::Hub;
+use super::peer::Peer;
 use super::upgrade::{self, Asked, Policy, Refusal};
-use super::visitors::{Caller, TooMany, Visit, client_address};
+use super::visitors::Counted;
 use super::{metrics, socket};
 
 /// The embedded page: a canvas over the JSON session.
@@ -46,6 +48,20 @@ pub(super) fn admin<P: Protocol>(hub: Arc<Hub<P>>) -> Router {
         .route("/metrics", get(metrics::<P>))
         .layer(map_response(one_answer))
         .with_state(hub)
+}
+
+/// What those get who may only be told why they get nothing.
+pub(super) fn refusing(reception: Reception) -> Router {
+    let (status, sentence) = match reception {
+        Reception::ProxiesOnly => (
+            StatusCode::FORBIDDEN,
+            "This port takes plain text from its proxies only (proxy.trusted): connect to the proxy.\n",
+        ),
+        Reception::WantsTls | Reception::Served => {
+            (StatusCode::BAD_REQUEST, "This port speaks TLS: use https:// here, and wss:// for a session.\n")
+        }
+    };
+    Router::new().fallback(move || async move { (status, sentence) }).layer(map_response(one_answer))
 }
 
 /// One answer per connection: otherwise a few peers that ask now and then would hold all places for handshakes.
@@ -97,12 +113,22 @@ async fn metrics<P: Protocol>(State(hub): State<Arc<Hub<P>>>) -> Response {
 
 async fn websocket<P: Protocol>(
     State(hub): State<Arc<Hub<P>>>,
-    Extension(caller): Extension<Caller>,
+    Extension(peer): Extension<Peer>,
+    Extension(counted): Extension<Counted>,
     mut request: Request,
 ) -> Response {
-    let asked = Asked { method: request.method(), version: request.version(), headers: request.headers() };
-    let policy =
-        Policy { json_allowed: hub.config.json_allowed(), allowed_origins: &hub.config.allowed_origins };
+    let peer = peer.behind(request.headers(), &hub.config.proxy);
+    let asked = Asked {
+        method: request.method(),
+        version: request.version(),
+        headers: request.headers(),
+        secure: peer.secure,
+    };
+    let policy = Policy {
+        json_allowed: hub.config.json_allowed(),
+        allowed_origins: &hub.config.allowed_origins,
+        absent_origin: hub.config.absent_origin,
+    };
     let subprotocol = match upgrade::check(asked, policy) {
         Ok(subprotocol) => subprotocol,
         Err(refusal) => return refuse(&hub, refusal),
@@ -111,8 +137,9 @@ async fn websocket<P: Protocol>(
         Ok(permit) if hub.is_ready() => permit,
         _ => return refuse(&hub, full()),
     };
-    let visit = match admit(&hub, caller, &request) {
-        Ok(visit) => visit,
+    // What a proxy brings was not counted when it was accepted.
+    let counted = match counted.or_else(|| hub.visit(peer.address)) {
+        Ok(counted) => counted,
         Err(why) => {
             hub.tally.turned_away(why);
             return refuse(&hub, full());
@@ -126,26 +153,14 @@ async fn websocket<P: Protocol>(
     };
     let name = HeaderValue::from_static(subprotocol.name());
     response.headers_mut().insert(header::SEC_WEBSOCKET_PROTOCOL, name);
-    let place = Place::new(permit, visit);
+    let place = Place::new(permit, counted);
     tokio::spawn(async move {
         if let Some((stream, ahead)) = pending.stream(hub.config.limits.head_deadline).await {
             let service = Service::Session(subprotocol);
-            connection::serve(hub, Opened { stream, ahead, service, place }).await;
+            connection::serve(hub, Opened { stream, ahead, service, peer, place }).await;
         }
     });
     response
-}
-
-/// A connection that was not counted when it was accepted may speak for a client that has to be.
-fn admit<P: Protocol>(
-    hub: &Hub<P>,
-    caller: Caller,
-    request: &Request,
-) -> Result<Option<Arc<Visit>>, TooMany> {
-    match caller.visit {
-        Some(visit) => Ok(Some(visit)),
-        None => hub.visitors.enter(client_address(&caller, request.headers()), hub.clock.now()),
-    }
 }
 
 fn full() -> Refusal {

@@ -1,5 +1,6 @@
 //! What every connection of one server shares.
 
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tickwire_shared::{Close, Protocol};
@@ -12,7 +13,8 @@ use super::options::SocketOptions;
 use super::rooms::Rooms;
 use super::socket::Bounds;
 use super::tally::Tally;
-use super::visitors::Visitors;
+use super::visitors::{Counted, TooMany, Visitors};
+use crate::auth::Authenticator;
 use crate::config::Config;
 
 /// One server.
@@ -20,6 +22,8 @@ pub(super) struct Hub<P: Protocol> {
     pub(super) config: Config,
     pub(super) rooms: Arc<Rooms<P>>,
     pub(super) dialect: Arc<dyn Dialect<P>>,
+    /// Says who may play.
+    pub(super) authenticator: Arc<dyn Authenticator>,
     pub(super) tally: Tally,
     pub(super) clock: Clock,
     /// One permit per WebSocket session.
@@ -61,6 +65,17 @@ impl<P: Protocol> Hub<P> {
 
     pub(super) fn inbox_max(&self) -> usize {
         self.config.messages_per_tick_max()
+    }
+
+    /// Counts a connection of a client's. Trusted proxies are not counted: their clients are.
+    ///
+    /// # Errors
+    /// [`TooMany`], and the connection is to be turned away.
+    pub(super) fn visit(&self, address: IpAddr) -> Result<Counted, TooMany> {
+        if self.config.proxy.trusts(address.to_canonical()) {
+            return Ok(Counted::default());
+        }
+        self.visitors.enter(address, self.clock.now())
     }
 
     /// Whether new sessions are let in.

@@ -39,6 +39,8 @@ pub(super) fn text<P: Protocol>(hub: &Hub<P>) -> String {
     let turned_away =
         TooMany::ALL.map(|why| (format!("reason=\"{}\"", why.label()), tally.those_turned_away(why)));
     page.counter("turned_away_total", "Connections refused because of their address.", &turned_away);
+    let lost = "Connections that ended in TLS or a PROXY header.";
+    page.counter("arrivals_lost_total", lost, &[("", tally.arrivals_lost.total())]);
     page.counter("upgrades_refused_total", "Refused upgrades.", &[("", tally.upgrades_refused.total())]);
     page.counter("sessions_total", "WebSocket connections.", &[("", tally.sessions.total())]);
     let ends: Vec<_> =

@@ -9,11 +9,23 @@ mod hub;
 
 mod options;
 
+mod doorkeeper;
+
 mod visitors;
 
 mod accept;
 
+mod arrival;
+
+mod proxied;
+
+mod tls;
+
+mod refresh;
+
 mod http;
+
+mod peer;
 
 mod upgrade;
 
@@ -30,6 +42,8 @@ pub mod fuzzing;
 mod meter;
 
 mod watchdog;
+
+mod standing;
 
 mod entrance;
 
@@ -52,4 +66,4 @@ mod metrics;
 mod clock;
 
 pub use options::SocketOptions;
-pub use server::{RunError, Running, run, start};
+pub use server::{Hooks, RunError, Running, check_files, run, run_with, start, start_with};

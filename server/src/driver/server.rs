@@ -9,16 +9,20 @@ use tickwire_shared::{Close, CloseCode, Protocol};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 
-use super::accept::Door;
+use super::accept::{self, Port};
+use super::arrival::Gate;
 use super::clock::Clock;
+use super::doorkeeper::Doorkeeper;
 use super::hub::Hub;
 use super::json::Dialect;
 use super::options::{self, SocketOptions};
 use super::rooms::{DEFAULT_ROOM, Rooms, Settings, StartRoom};
 use super::tally::Tally;
+use super::tls::Tls;
 use super::visitors::Visitors;
-use super::{accept, http, metrics, tick_loop};
-use crate::config::{Config, ConfigError};
+use super::{http, metrics, tick_loop};
+use crate::auth::{Authenticator, JwtAuthenticator};
+use crate::config::{AuthMode, Config, ConfigError, Plaintext};
 use crate::host::{Room, RoomConfig};
 use crate::simulation::Game;
 
@@ -49,10 +53,18 @@ pub enum RunError {
     System(#[from] std::io::Error),
 }
 
+/// What a program may bring besides its game.
+#[derive(Clone, Default)]
+pub struct Hooks {
+    /// Says who may play, in place of what is built in; `auth.mode` is `auto` or `hook` then.
+    pub authenticator: Option<Arc<dyn Authenticator>>,
+}
+
 /// A server that runs. Dropping it ends it without waiting.
 pub struct Running {
     public_addr: SocketAddr,
     admin_addr: SocketAddr,
+    scheme: &'static str,
     ending: watch::Sender<Option<Close>>,
     close: Close,
     sessions_max: u32,
@@ -95,13 +107,39 @@ pub async fn run<G: Game>(
     dialect: impl Dialect<G::Protocol>,
     config: Config,
 ) -> Result<(), RunError> {
+    run_with(make_game, dialect, config, Hooks::default()).await
+}
+
+/// As [`run`], with more of the program's own.
+///
+/// # Errors
+/// [`RunError`] when it cannot begin.
+pub async fn run_with<G: Game>(
+    make_game: impl Fn(&str, u64) -> G + Send + Sync + 'static,
+    dialect: impl Dialect<G::Protocol>,
+    config: Config,
+    hooks: Hooks,
+) -> Result<(), RunError> {
     let mut stop = StopSignal::listen()?;
-    let running = start(make_game, dialect, config).await?;
-    println!("Tickwire plays at http://{}/ (stop with Ctrl-C)", reachable(running.public_addr()));
+    let running = start_with(make_game, dialect, config, hooks).await?;
+    let scheme = running.scheme();
+    println!("Tickwire plays at {scheme}://{}/ (stop with Ctrl-C)", reachable(running.public_addr()));
     tracing::info!(public = %running.public_addr(), admin = %running.admin_addr(), "listening");
     stop.received().await;
     tracing::info!("going away");
     running.shutdown().await;
+    Ok(())
+}
+
+/// Whether the files that a configuration names can be used. [`start`] looks too; this opens no port.
+///
+/// # Errors
+/// [`ConfigError`] naming the key, the file and what is wrong with it.
+pub fn check_files(config: &Config) -> Result<(), ConfigError> {
+    Tls::load(&config.tls, config.listen)?;
+    if config.auth.resolved(config.is_public()) == Some(AuthMode::Jwt) {
+        JwtAuthenticator::load(&config.auth)?;
+    }
     Ok(())
 }
 
@@ -114,8 +152,26 @@ pub async fn start<G: Game>(
     dialect: impl Dialect<G::Protocol>,
     config: Config,
 ) -> Result<Running, RunError> {
+    start_with(make_game, dialect, config, Hooks::default()).await
+}
+
+/// As [`start`], with more of the program's own.
+///
+/// # Errors
+/// [`RunError`] when it cannot begin.
+pub async fn start_with<G: Game>(
+    make_game: impl Fn(&str, u64) -> G + Send + Sync + 'static,
+    dialect: impl Dialect<G::Protocol>,
+    mut config: Config,
+    hooks: Hooks,
+) -> Result<Running, RunError> {
+    if hooks.authenticator.is_some() && config.auth.mode == AuthMode::Auto {
+        config.auth.mode = AuthMode::Hook;
+    }
     config.validate()?;
     G::Protocol::schema().check()?;
+    let tls = Tls::load(&config.tls, config.listen)?;
+    let doorkeeper = Doorkeeper::of(&config, hooks)?;
     let (public, public_addr) = listen("listen", config.listen).await?;
     let (admin, admin_addr) = listen("admin_listen", config.admin_listen).await?;
     let file_limit = options::raise_file_limit();
@@ -145,6 +201,7 @@ pub async fn start<G: Game>(
     let hub = Arc::new(Hub {
         rooms,
         dialect: Arc::new(dialect),
+        authenticator: doorkeeper.authenticator(),
         tally: Tally::default(),
         clock,
         sessions: Arc::new(Semaphore::new(places.sessions)),
@@ -154,10 +211,19 @@ pub async fn start<G: Game>(
         accepted_options: Mutex::new(None),
         config,
     });
-    tokio::spawn(accept::run(Arc::clone(&hub), public, Door::Public, http::public(Arc::clone(&hub))));
-    tokio::spawn(accept::run(Arc::clone(&hub), admin, Door::Admin, http::admin(Arc::clone(&hub))));
+    if let Some(tls) = &tls {
+        spawn_until_ended(&hub, Arc::clone(tls).keep_fresh());
+    }
+    spawn_until_ended(&hub, doorkeeper.keep_fresh(hub.config.auth.clone()));
+    warn_of_plaintext(&hub.config, public_addr);
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    let gate = Gate::Public { tls };
+    let public = Port { listener: public, gate, router: http::public(Arc::clone(&hub)) };
+    let admin = Port { listener: admin, gate: Gate::Admin, router: http::admin(Arc::clone(&hub)) };
+    tokio::spawn(accept::run(Arc::clone(&hub), public));
+    tokio::spawn(accept::run(Arc::clone(&hub), admin));
     let close = Close::retry_after(CloseCode::GoingAway, retry_after_ms);
-    Ok(Running { public_addr, admin_addr, ending, close, sessions_max, inside: hub })
+    Ok(Running { public_addr, admin_addr, scheme, ending, close, sessions_max, inside: hub })
 }
 
 impl Running {
@@ -165,6 +231,12 @@ impl Running {
     #[must_use]
     pub fn public_addr(&self) -> SocketAddr {
         self.public_addr
+    }
+
+    /// What a browser calls the public port's protocol: `https`, or `http` without TLS.
+    #[must_use]
+    pub fn scheme(&self) -> &'static str {
+        self.scheme
     }
 
     /// Where the operator looks.
@@ -203,6 +275,35 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         self.end();
+    }
+}
+
+/// Runs something beside the connections, until the server goes away.
+fn spawn_until_ended<P: Protocol>(hub: &Arc<Hub<P>>, task: impl Future<Output = ()> + Send + 'static) {
+    let hub = Arc::clone(hub);
+    tokio::spawn(async move {
+        tokio::select! {
+            () = task => {}
+            _ = hub.ended() => {}
+        }
+    });
+}
+
+/// A public port in plain text is allowed only on demand, and never quietly.
+fn warn_of_plaintext(config: &Config, address: SocketAddr) {
+    if config.listen.ip().is_loopback() {
+        return;
+    }
+    match config.plaintext() {
+        Plaintext::Everybody => tracing::warn!(
+            %address,
+            "PLAIN TEXT ON A PUBLIC ADDRESS: everybody on the way can read and change what players send and see; \
+             set --tls-cert and --tls-key, or put a proxy that ends TLS in front"
+        ),
+        Plaintext::TrustedProxies => {
+            tracing::warn!(%address, "plain text, for the proxies in proxy.trusted only");
+        }
+        Plaintext::TlsOnly | Plaintext::Refused => {}
     }
 }
 

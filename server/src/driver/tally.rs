@@ -84,6 +84,8 @@ impl Ended {
 pub(super) struct Tally {
     pub(super) accepted: Count,
     pub(super) accept_errors: Count,
+    /// Connections that never got as far as HTTP.
+    pub(super) arrivals_lost: Count,
     pub(super) upgrades_refused: Count,
     pub(super) sessions: Count,
     pub(super) received_bytes: Count,

@@ -1,6 +1,7 @@
 //! What a request must be before it becomes a WebSocket: method, headers, origin, subprotocol. Pure; runs before
 //! the 101 goes out.
 
+use crate::config::AbsentOrigin;
 use axum::http::{HeaderMap, HeaderName, Method, StatusCode, Version, header};
 use tickwire_shared::limits::{SUBPROTOCOL_BINARY, SUBPROTOCOL_JSON};
 
@@ -25,6 +26,7 @@ impl Subprotocol {
 pub(super) struct Policy<'a> {
     pub(super) json_allowed: bool,
     pub(super) allowed_origins: &'a [String],
+    pub(super) absent_origin: AbsentOrigin,
 }
 
 /// Why not, for the response.
@@ -42,6 +44,8 @@ pub(super) struct Asked<'a> {
     pub(super) method: &'a Method,
     pub(super) version: Version,
     pub(super) headers: &'a HeaderMap,
+    /// Whether it came through TLS.
+    pub(super) secure: bool,
 }
 
 /// The subprotocol to use, or why there is none.
@@ -73,7 +77,7 @@ pub(super) fn check(asked: Asked<'_>, policy: Policy<'_>) -> Result<Subprotocol,
         let sentence = "Sec-WebSocket-Key must be 16 bytes in base64, once.";
         return Err(refuse(StatusCode::BAD_REQUEST, None, sentence));
     }
-    check_origin(headers, policy.allowed_origins)?;
+    check_origin(asked, policy)?;
     choose(headers, policy.json_allowed)
 }
 
@@ -97,20 +101,30 @@ fn choose(headers: &HeaderMap, json_allowed: bool) -> Result<Subprotocol, Refusa
 }
 
 /// No origin is no browser. A browser's page must be from here, or from where the operator said.
-fn check_origin(headers: &HeaderMap, allowed: &[String]) -> Result<(), Refusal> {
+fn check_origin(asked: Asked<'_>, policy: Policy<'_>) -> Result<(), Refusal> {
+    let headers = asked.headers;
     if !headers.contains_key(header::ORIGIN) {
+        return match policy.absent_origin {
+            AbsentOrigin::Allow => Ok(()),
+            AbsentOrigin::Refuse => {
+                let sentence = "Only pages may connect (absent_origin): send an Origin header.";
+                Err(refuse(StatusCode::FORBIDDEN, None, sentence))
+            }
+        };
+    }
+    let stated = sole(headers, &header::ORIGIN);
+    let origin = stated.and_then(Origin::parse);
+    let own_scheme = if asked.secure { "https" } else { "http" };
+    let own = sole(headers, &header::HOST).and_then(|host| Origin::of(own_scheme, host));
+    let listed = |other: &String| match origin {
+        Some(_) => Origin::parse(other) == origin,
+        None => other == "null" && stated == Some("null"),
+    };
+    if (origin.is_some() && origin == own) || policy.allowed_origins.iter().any(listed) {
         return Ok(());
     }
-    let origin = sole(headers, &header::ORIGIN).and_then(Origin::parse);
-    let host = sole(headers, &header::HOST);
-    let fits = origin.is_some_and(|origin| {
-        let own = host.and_then(|host| Origin::of(origin.scheme, host));
-        own == Some(origin) || allowed.iter().any(|other| Origin::parse(other) == Some(origin))
-    });
-    if fits {
-        return Ok(());
-    }
-    let sentence = "Pages of this origin may not connect; see allowed_origins in the configuration.";
+    let sentence = "Pages of this origin may not connect; see allowed_origins in the configuration, and proxy.trusted \
+                    if a proxy ends TLS.";
     Err(refuse(StatusCode::FORBIDDEN, None, sentence))
 }
 
@@ -184,7 +198,8 @@ fn refuse(status: StatusCode, header: Option<(HeaderName, &'static str)>, senten
 mod tests {
     use super::*;
 
-    const POLICY: Policy<'_> = Policy { json_allowed: true, allowed_origins: &[] };
+    const POLICY: Policy<'_> =
+        Policy { json_allowed: true, allowed_origins: &[], absent_origin: AbsentOrigin::Allow };
 
     fn headers(changes: &[(&'static str, &str)]) -> HeaderMap {
         let mut headers = HeaderMap::new();
@@ -208,8 +223,16 @@ mod tests {
     }
 
     fn ask(changes: &[(&'static str, &str)], policy: Policy<'_>) -> Result<Subprotocol, u16> {
+        ask_over(false, changes, policy)
+    }
+
+    fn ask_over(
+        secure: bool,
+        changes: &[(&'static str, &str)],
+        policy: Policy<'_>,
+    ) -> Result<Subprotocol, u16> {
         let headers = headers(changes);
-        let asked = Asked { method: &Method::GET, version: Version::HTTP_11, headers: &headers };
+        let asked = Asked { method: &Method::GET, version: Version::HTTP_11, headers: &headers, secure };
         check(asked, policy).map_err(|refusal| {
             assert!(refusal.sentence.ends_with('.'), "{}", refusal.sentence);
             refusal.status.as_u16()
@@ -254,13 +277,17 @@ mod tests {
     #[test]
     fn origins() {
         let from = |origin: &str, allowed: &[String]| {
-            ask(&[("origin", origin)], Policy { json_allowed: true, allowed_origins: allowed }).map(|_| ())
+            ask(&[("origin", origin)], Policy { allowed_origins: allowed, ..POLICY }).map(|_| ())
         };
         assert_eq!(from("http://game.example:7777", &[]), Ok(()));
         assert_eq!(from("http://GAME.example:7777", &[]), Ok(()));
         for other in [
             "null",
+            "https://game.example:7777",
             "http://game.example",
+            "http://game.example:7777/",
+            "http://game.example:07777.",
+            "http://game.example:77777",
             "http://evil.example:7777",
             "http://game.example:7777.evil.example",
             "http://user@game.example:7777",
@@ -273,5 +300,29 @@ mod tests {
         assert_eq!(from("https://game.example:443", &allowed), Ok(()));
         assert_eq!(from("http://game.example", &allowed), Err(403));
         assert_eq!(ask(&[("origin", "http://[::1]:80"), ("host", "[::1]")], POLICY), Ok(Subprotocol::Binary));
+    }
+    #[test]
+    fn the_scheme_is_part_of_the_own_origin() {
+        let over = |secure, origin: &str| ask_over(secure, &[("origin", origin)], POLICY).is_ok();
+        assert!(over(true, "https://game.example:7777") && !over(true, "http://game.example:7777"));
+        assert!(over(false, "http://game.example:7777") && !over(false, "https://game.example:7777"));
+        let standard = [("origin", "https://game.example"), ("host", "game.example")];
+        assert!(ask_over(true, &standard, POLICY).is_ok());
+        assert_eq!(ask_over(false, &standard, POLICY), Err(403));
+    }
+
+    #[test]
+    fn null_and_absent_by_policy() {
+        let listed = ["null".to_owned()];
+        let with_null = Policy { allowed_origins: &listed, ..POLICY };
+        assert!(ask(&[("origin", "null")], with_null).is_ok());
+        assert_eq!(ask(&[("origin", "file://")], with_null), Err(403), "only the word itself");
+        let pages_only = Policy { absent_origin: AbsentOrigin::Refuse, ..POLICY };
+        assert_eq!(ask(&[], pages_only), Err(403));
+        assert!(ask(&[("origin", "http://game.example:7777")], pages_only).is_ok());
+        let mut twice = headers(&[("origin", "http://game.example:7777")]);
+        twice.append("origin", "http://game.example:7777".parse().expect("value"));
+        let asked = Asked { method: &Method::GET, version: Version::HTTP_11, headers: &twice, secure: false };
+        assert!(check(asked, POLICY).is_err_and(|refusal| refusal.status == StatusCode::FORBIDDEN));
     }
 }

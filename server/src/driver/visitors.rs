@@ -3,10 +3,9 @@
 //! upgrade for clients behind a proxy. No I/O.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use axum::http::HeaderMap;
 use tickwire_shared::Micros;
 
 use crate::config::Limits;
@@ -17,17 +16,16 @@ const REMEMBERED_MAX: usize = 65_536;
 /// An address without connections that has not come for this long has its whole burst again.
 const FORGET_AFTER_MICROS: u64 = 60_000_000;
 
-/// What a connection is known by, once it is accepted.
-#[derive(Clone)]
-pub(super) struct Caller {
-    pub(super) address: SocketAddr,
-    /// Its place among those of its address; none where addresses are not counted.
-    pub(super) visit: Option<Arc<Visit>>,
-}
+/// A connection's place among those of its address, held by everything that belongs to the connection; none where
+/// addresses are not counted.
+#[derive(Clone, Default)]
+pub(super) struct Counted(Option<Arc<Visit>>);
 
-/// The address that limits are about. Whoever trusts a proxy's headers does so here.
-pub(super) fn client_address(caller: &Caller, _headers: &HeaderMap) -> IpAddr {
-    caller.address.ip()
+impl Counted {
+    /// This place, or one that is asked for now.
+    pub(super) fn or_else(self, ask: impl FnOnce() -> Result<Self, TooMany>) -> Result<Self, TooMany> {
+        if self.0.is_some() { Ok(self) } else { ask() }
+    }
 }
 
 /// All addresses.
@@ -71,7 +69,7 @@ impl TooMany {
 }
 
 /// One connection of an address. Dropping it gives its place back.
-pub(super) struct Visit {
+struct Visit {
     visitors: Arc<Visitors>,
     network: Network,
 }
@@ -88,18 +86,14 @@ impl Visitors {
         }
     }
 
-    /// A connection from this address; `None` when its address is not counted.
+    /// A connection from this address.
     ///
     /// # Errors
     /// [`TooMany`], and the connection is to be turned away.
-    pub(super) fn enter(
-        self: &Arc<Self>,
-        address: IpAddr,
-        now: Micros,
-    ) -> Result<Option<Arc<Visit>>, TooMany> {
+    pub(super) fn enter(self: &Arc<Self>, address: IpAddr, now: Micros) -> Result<Counted, TooMany> {
         let network = Network::of(address);
         if network.0.is_loopback() && !self.loopback {
-            return Ok(None);
+            return Ok(Counted::default());
         }
         let mut table = self.lock();
         if table.len() >= self.remembered_max && !table.contains_key(&network) {
@@ -123,7 +117,7 @@ impl Visitors {
             return Err(TooMany::Connections);
         }
         visitor.open += 1;
-        Ok(Some(Arc::new(Visit { visitors: Arc::clone(self), network })))
+        Ok(Counted(Some(Arc::new(Visit { visitors: Arc::clone(self), network }))))
     }
 
     fn leave(&self, network: Network) {
@@ -173,7 +167,7 @@ mod tests {
         text.parse().expect(text)
     }
 
-    fn enter(visitors: &Arc<Visitors>, address: &str, ms: u64) -> Result<Option<Arc<Visit>>, TooMany> {
+    fn enter(visitors: &Arc<Visitors>, address: &str, ms: u64) -> Result<Counted, TooMany> {
         visitors.enter(ip(address), Micros(1_000_000 + ms * 1_000))
     }
 
@@ -211,7 +205,7 @@ mod tests {
         let lenient = visitors(1);
         for address in ["127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1"] {
             assert!(
-                (0..50).all(|_| enter(&lenient, address, 0).is_ok_and(|visit| visit.is_none())),
+                (0..50).all(|_| enter(&lenient, address, 0).is_ok_and(|counted| counted.0.is_none())),
                 "{address}"
             );
         }

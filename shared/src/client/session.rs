@@ -14,7 +14,7 @@ use crate::protocol::Protocol;
 use crate::schema::{Plan, Replicate, ReplicateKinds, Schema, SchemaError};
 use crate::tick::{Micros, Tick};
 use crate::wire::codec::{self, CodecError};
-use crate::wire::message::{self, Ack, ClientMessage, Hello, ServerMessage, Welcome};
+use crate::wire::message::{self, AccessToken, Ack, ClientMessage, Hello, ServerMessage, Welcome};
 use crate::wire::tables::{Tables, TablesError};
 
 /// Who wants to join, and what.
@@ -25,7 +25,7 @@ pub struct Identity {
     /// Room; empty means the default one.
     pub room: String,
     /// Proof, where the server asks for one.
-    pub token: Option<String>,
+    pub token: Option<AccessToken>,
 }
 
 /// What the embedder is told, in order.

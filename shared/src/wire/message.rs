@@ -22,6 +22,30 @@ impl std::fmt::Debug for ResumeToken {
     }
 }
 
+/// Proof of who a client is. Not shown by `Debug`, so that no log can have it by accident.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccessToken(String);
+
+impl AccessToken {
+    /// The text, for whoever checks it.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<String> for AccessToken {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
+impl std::fmt::Debug for AccessToken {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("AccessToken(…)")
+    }
+}
+
 /// The wish to come back to a session.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Resume {
@@ -46,7 +70,7 @@ pub struct Hello {
     /// The room to play in; empty means the default one.
     pub room: String,
     /// Proof of who this is, where the server asks for one.
-    pub token: Option<String>,
+    pub token: Option<AccessToken>,
     /// Set to come back to an earlier session.
     pub resume: Option<Resume>,
     /// [`Tables::version`](crate::wire::tables::Tables::version) of the tables that the client has.

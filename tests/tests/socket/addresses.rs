@@ -86,3 +86,40 @@ async fn loopback_is_not_counted_by_default() {
     }
     until("all are sessions", || metric(&server, "tickwire_sessions_total") == 60).await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn behind_a_proxy_clients_are_counted_and_the_proxy_is_not() {
+    let mut config = strict();
+    config.proxy.trusted = vec!["127.0.0.2/32".parse().expect("a network")];
+    config.auth.mode = tickwire_server::config::AuthMode::Anonymous;
+    config.limits.connections_per_address_max = 2;
+    let server = start(config).await;
+    let address = server.public_addr();
+    let mut kept = Vec::new();
+    let mut refused = Vec::new();
+    for client in ["203.0.113.1", "203.0.113.2", "2001:db8::1", "2001:db8::2"] {
+        for _ in 0..2 {
+            let mut raw = Raw::connect_from(ONE, address).await.expect("connect");
+            let headers = [("Sec-WebSocket-Protocol", BINARY), ("X-Forwarded-For", client)];
+            raw.send(upgrade_request(address, &headers).as_bytes()).await;
+            match raw.head().await {
+                head if head.starts_with("HTTP/1.1 101 ") => kept.push(raw),
+                head if head.starts_with("HTTP/1.1 503 ") && head.contains("retry-after: ") => {
+                    refused.push(client);
+                }
+                head => panic!("{head}"),
+            }
+        }
+    }
+    // The /64 of the last two is one.
+    assert_eq!((kept.len(), &refused[..]), (6, &["2001:db8::2", "2001:db8::2"][..]));
+    // Who is no proxy may say what it likes.
+    for number in 0..3 {
+        let mut raw = Raw::connect_from(OTHER, address).await.expect("connect");
+        let claim = format!("198.51.100.{number}");
+        let headers = [("Sec-WebSocket-Protocol", BINARY), ("X-Forwarded-For", claim.as_str())];
+        raw.send(upgrade_request(address, &headers).as_bytes()).await;
+        assert!(raw.head().await.starts_with(if number < 2 { "HTTP/1.1 101 " } else { "HTTP/1.1 503 " }));
+        kept.push(raw);
+    }
+}

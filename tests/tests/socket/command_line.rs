@@ -28,7 +28,7 @@ type Case<'a> = (&'a [&'a str], &'a [(&'a str, &'a str)], &'a [&'a str]);
 
 #[test]
 fn bad_usage() {
-    let table: [Case<'_>; 14] = [
+    let table: [Case<'_>; 23] = [
         (&["--tick-hz", "0"], &[], &["tick_hz = 0", "1 to 240"]),
         (&["--tick-hz", "fast"], &[], &["'fast'", "--tick-hz"]),
         (&["--no-such-flag"], &[], &["--no-such-flag"]),
@@ -39,6 +39,15 @@ fn bad_usage() {
         (&["--listen", "0.0.0.0:0"], &[], &["listen = 0.0.0.0:0", "--allow-plaintext"]),
         (&["--config", "/no/such/file.toml"], &[], &["/no/such/file.toml"]),
         (&[], &[("PORT", "8080")], &["listen = 0.0.0.0:8080", "--allow-plaintext"]),
+        (&["--listen", "0.0.0.0:0"], &[], &["--tls-cert", "--trusted-proxy"]),
+        (&["--tls-cert", "a.pem"], &[], &["tls.cert = a.pem", "--tls-key"]),
+        (&["--tls-cert", "/no/a.pem", "--tls-key", "b.pem"], &[], &["tls.cert = /no/a.pem", "No such file"]),
+        (&["--trusted-proxy", "everybody"], &[], &["proxy.trusted"]),
+        (&["--proxy-protocol", "v2"], &[], &["proxy.protocol = v2", "proxy.trusted"]),
+        (&["--listen", "0.0.0.0:0", "--allow-plaintext"], &[], &["auth.mode = auto", "--auth anonymous"]),
+        (&["--auth", "jwt"], &[], &["auth.mode = jwt", "--auth-key"]),
+        (&["--auth-key", "/no/a.pem"], &[], &["auth.key_file = /no/a.pem", "No such file"]),
+        (&["token", "--key", "/no/a.pem"], &[], &["/no/a.pem", "No such file"]),
         (&[], &[("PORT", "many")], &["PORT", "many"]),
         (&[], &[("TICKWIRE_TICK_HZ", "0")], &["tick_hz = 0", "1 to 240"]),
         (&[], &[("TICKWIRE_LIMITS__HELLO_DEADLINE", "soon")], &["hello_deadline", "soon", "15s"]),
@@ -93,7 +102,7 @@ fn schemas() {
 
 #[test]
 fn help_has_an_example_and_a_health_check_fails_without_a_server() {
-    for command in ["serve", "check-config", "print-config", "healthcheck", "schema"] {
+    for command in ["serve", "check-config", "print-config", "healthcheck", "schema", "token"] {
         let (code, stdout, _) = run(tickwire().args([command, "--help"]));
         assert!(code == 0 && stdout.contains("Example:"), "{command}: {stdout}");
     }

@@ -8,6 +8,8 @@ mod server;
 
 mod player;
 
+mod secure;
+
 mod http;
 
 mod rfc6455;
@@ -37,3 +39,13 @@ mod slow_reader;
 mod playing;
 
 mod command_line;
+
+mod tls;
+
+mod tokens;
+
+mod hooks;
+
+mod forwarded;
+
+mod proxies;

@@ -8,6 +8,8 @@ use std::time::Duration;
 use tickwire_shared::Micros;
 use tickwire_shared::arena::Arena;
 use tickwire_shared::client::{Identity, Session};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
 use tokio::time::Instant;
 
 use crate::raw::{BINARY, CLOSE, DATA, Frame, PING, PONG, Raw, frame};
@@ -15,8 +17,8 @@ use crate::raw::{BINARY, CLOSE, DATA, Frame, PING, PONG, Raw, frame};
 pub(crate) type ArenaSession = Session<Arena>;
 
 /// A session over a raw connection.
-pub(crate) struct Player {
-    pub(crate) raw: Raw,
+pub(crate) struct Player<S = TcpStream> {
+    pub(crate) raw: Raw<S>,
     pub(crate) session: ArenaSession,
     begun: Instant,
 }
@@ -40,10 +42,17 @@ impl Player {
         }
         player
     }
+}
 
+impl<S: AsyncRead + AsyncWrite + Unpin> Player<S> {
     /// Over an upgraded connection; says Hello and reads nothing yet.
-    pub(crate) async fn over(raw: Raw, name: &str, room: &str) -> Self {
-        let session = ArenaSession::new(identity(name, room)).expect("a session");
+    pub(crate) async fn over(raw: Raw<S>, name: &str, room: &str) -> Self {
+        Self::over_as(raw, identity(name, room)).await
+    }
+
+    /// The same, as somebody.
+    pub(crate) async fn over_as(raw: Raw<S>, identity: Identity) -> Self {
+        let session = ArenaSession::new(identity).expect("a session");
         let mut player = Self { raw, session, begun: Instant::now() };
         player.transmit().await;
         player
@@ -101,7 +110,11 @@ const PAUSE_MS_MAX: u64 = 700;
 
 impl Witness {
     pub(crate) async fn join(address: SocketAddr) -> Self {
-        let mut player = Player::join(address, "witness", "main").await;
+        Self::over(Player::join(address, "witness", "main").await)
+    }
+
+    /// Over any connection.
+    pub(crate) fn over<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(mut player: Player<S>) -> Self {
         let (frames, longest_pause_ms) = (Arc::<AtomicU64>::default(), Arc::<AtomicU64>::default());
         let (count, pause) = (Arc::clone(&frames), Arc::clone(&longest_pause_ms));
         let task = tokio::spawn(async move {

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 
@@ -20,8 +20,8 @@ pub(crate) const PONG: u8 = 10;
 
 const MASK: [u8; 4] = [0x12, 0x34, 0x56, 0x78];
 
-pub(crate) struct Raw {
-    stream: TcpStream,
+pub(crate) struct Raw<S = TcpStream> {
+    stream: S,
     buffer: Vec<u8>,
     traffic: Traffic,
 }
@@ -70,7 +70,7 @@ impl Raw {
 
     fn over(stream: TcpStream) -> Self {
         stream.set_nodelay(true).expect("nodelay");
-        Self { stream, buffer: Vec::new(), traffic: Traffic::default() }
+        Self::over_any(stream)
     }
 
     /// An upgraded connection.
@@ -85,7 +85,9 @@ impl Raw {
         let stream = socket.connect(address).await.expect("connect");
         Self::over(stream).upgraded(address, subprotocol).await
     }
+}
 
+impl<S: AsyncRead + AsyncWrite + Unpin> Raw<S> {
     pub(crate) async fn upgraded(self, address: SocketAddr, subprotocol: &str) -> Self {
         let mut raw = self;
         raw.send(upgrade_request(address, &[("Sec-WebSocket-Protocol", subprotocol)]).as_bytes()).await;
@@ -98,7 +100,11 @@ impl Raw {
         raw
     }
 
-    pub(crate) fn stream(&self) -> &TcpStream {
+    pub(crate) fn over_any(stream: S) -> Self {
+        Self { stream, buffer: Vec::new(), traffic: Traffic::default() }
+    }
+
+    pub(crate) fn stream(&self) -> &S {
         &self.stream
     }
 
@@ -106,10 +112,19 @@ impl Raw {
         self.traffic
     }
 
+    pub(crate) fn into_stream(self) -> S {
+        self.stream
+    }
+
+    pub(crate) fn stream_mut(&mut self) -> &mut S {
+        &mut self.stream
+    }
+
     /// The peer may be gone already, which the reading side will tell.
     pub(crate) async fn send(&mut self, bytes: &[u8]) {
         self.traffic.up += bytes.len() as u64;
         let _ = self.stream.write_all(bytes).await;
+        let _ = self.stream.flush().await;
     }
 
     /// A response's head.

@@ -62,7 +62,11 @@ impl<P: Protocol> Gateway<P> {
                     Ok(())
                 }
             };
-            if let Err(close) = done.and_then(|()| self.transmit()) {
+            let done = match done {
+                Ok(()) => self.transmit().await,
+                refused => refused,
+            };
+            if let Err(close) = done {
                 self.outbox.close(&close);
                 return;
             }
@@ -114,12 +118,12 @@ impl<P: Protocol> Gateway<P> {
     }
 
     /// Everything that the session wants sent, as if it had come over a socket.
-    fn transmit(&mut self) -> Result<(), Close> {
+    async fn transmit(&mut self) -> Result<(), Close> {
         let now = self.hub.clock.now();
         let Some(session) = &mut self.session else { return Ok(()) };
         while let Some(bytes) = session.poll_transmit(now) {
             let message = codec::decode(&bytes).map_err(|error| our_bug(&error))?;
-            self.entrance.take(message, now)?;
+            self.entrance.take(message, now).await?;
         }
         Ok(())
     }

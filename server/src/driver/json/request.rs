@@ -50,7 +50,7 @@ fn hello(value: &Value) -> Result<Identity, String> {
     Ok(Identity {
         name: string(object, "name")?.unwrap_or_default(),
         room: string(object, "room")?.unwrap_or_default(),
-        token: string(object, "token")?,
+        token: string(object, "token")?.map(Into::into),
     })
 }
 

@@ -1,4 +1,4 @@
-//! WebSocket frames over a TCP stream: the only module that names fastwebsockets, which is a frame codec and
+//! WebSocket frames over a TCP stream, plain or inside TLS: the only module that names fastwebsockets, which is a frame codec and
 //! leaves the rest of RFC 6455 to us. It begins with the upgrade of a checked request and knows no session, no
 //! room and no budget: what it reads and refuses goes to [`connection`](super::connection).
 //!
@@ -12,7 +12,8 @@ use fastwebsockets::upgrade::UpgradeFut;
 use hyper::upgrade::Upgraded;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
+
+mod stream;
 
 mod heads;
 
@@ -23,6 +24,10 @@ mod reader;
 mod framing;
 
 mod outbox;
+
+mod encrypted;
+
+pub(super) use stream::Stream;
 
 pub(super) use assembly::Bounds;
 pub(super) use reader::{Failure, FrameReader, ReadSide, Received, Vitals};
@@ -51,10 +56,10 @@ pub(super) fn upgrade(request: &mut Request<Body>) -> Result<(Response<Body>, Pe
 
 impl PendingUpgrade {
     /// The stream and what was read of it beyond the request, or nothing when the peer went away or waited.
-    pub(super) async fn stream(self, deadline: Duration) -> Option<(TcpStream, Vec<u8>)> {
+    pub(super) async fn stream(self, deadline: Duration) -> Option<(Stream, Vec<u8>)> {
         let socket = tokio::time::timeout(deadline, self.0).await.ok()?.ok()?;
         let upgraded: Upgraded = socket.into_inner().into_inner();
-        let parts = upgraded.downcast::<TokioIo<TcpStream>>().ok()?;
+        let parts = upgraded.downcast::<TokioIo<Stream>>().ok()?;
         // A copy of what is usually nothing, in place of a buffer of 8 KiB for the life of the connection.
         Some((parts.io.into_inner(), parts.read_buf.to_vec()))
     }

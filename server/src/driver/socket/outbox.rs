@@ -1,7 +1,8 @@
 //! The writing side: whole frames in order, handed to the kernel at once when it takes them and kept otherwise.
 //!
 //! Any thread may send; nobody waits. What the kernel did not take is written on by the connection's own task,
-//! which runs [`Outbox::drive`]. The lock is held for one non-blocking write at most.
+//! which runs [`Outbox::drive`]; inside TLS, that is everything (see [`encrypted`](super::encrypted)). The lock is
+//! held for one non-blocking write at most.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -12,18 +13,22 @@ use tickwire_shared::{Close, CloseCode};
 use tokio::net::tcp::OwnedWriteHalf;
 use tokio::sync::Notify;
 
+use super::encrypted::Encrypted;
 use super::framing;
+use super::stream::WriteHalf;
 use crate::driver::tally::Ended;
 
 /// Bytes that may wait beyond one frame. A room stops packing as soon as anything waits, so only a flood of
 /// messages outside that rule gets here.
 const PENDING_BYTES_MAX: usize = 4 << 20;
+/// Bytes that may wait for the task that encrypts them before they count as congestion: about a frame or two.
+const PROMPT_BYTES: usize = 16 * 1024;
 /// Capacity that an idle connection may keep.
-const KEPT_BYTES: usize = 1024;
+pub(super) const KEPT_BYTES: usize = 1024;
 
 /// One connection's outgoing bytes.
 pub(in crate::driver) struct Outbox {
-    stream: OwnedWriteHalf,
+    wire: Wire,
     queue: Mutex<Queue>,
     /// Bytes wait unsent.
     congested: AtomicBool,
@@ -32,6 +37,13 @@ pub(in crate::driver) struct Outbox {
     sent_bytes: AtomicU64,
     work: Notify,
     close_queued: Notify,
+}
+
+/// How bytes leave.
+enum Wire {
+    Plain(OwnedWriteHalf),
+    /// Locked by whoever drives.
+    Tls(Box<tokio::sync::Mutex<Encrypted>>),
 }
 
 /// What waits, in the order in which it goes out. Control frames come after the data that was there before
@@ -71,6 +83,19 @@ pub(in crate::driver) enum Driven {
     Stalled,
 }
 
+/// What whoever encrypts is given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Taken {
+    /// Bytes to write.
+    Batch,
+    /// Nothing waits.
+    Nothing,
+    /// Nothing waits, and the close was the last.
+    CloseSent,
+    /// Give up.
+    Broken,
+}
+
 /// What one attempt to write achieved.
 enum Flushed {
     Empty,
@@ -80,9 +105,13 @@ enum Flushed {
 }
 
 impl Outbox {
-    pub(in crate::driver) fn new(stream: OwnedWriteHalf) -> Self {
+    pub(in crate::driver) fn new(half: WriteHalf) -> Self {
+        let wire = match half {
+            WriteHalf::Plain(half) => Wire::Plain(half),
+            WriteHalf::Tls(half) => Wire::Tls(Box::new(tokio::sync::Mutex::new(Encrypted::new(half)))),
+        };
         Self {
-            stream,
+            wire,
             queue: Mutex::default(),
             congested: AtomicBool::new(false),
             closing: AtomicBool::new(false),
@@ -99,8 +128,8 @@ impl Outbox {
             return Sent::Refused;
         }
         let mut written = 0;
-        if queue.is_empty() {
-            match self.stream.try_write(frame) {
+        if let (Wire::Plain(half), true) = (&self.wire, queue.is_empty()) {
+            match half.try_write(frame) {
                 Ok(count) => written = count,
                 Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
                 Err(_) => return self.break_off(&mut queue),
@@ -113,7 +142,9 @@ impl Outbox {
             return Sent::Whole;
         }
         queue.pending.extend_from_slice(&frame[written..]);
-        self.congested.store(true, Ordering::Release);
+        if matches!(self.wire, Wire::Plain(_)) || queue.pending.len() > PROMPT_BYTES {
+            self.congested.store(true, Ordering::Release);
+        }
         drop(queue);
         self.work.notify_one();
         Sent::Queued
@@ -170,12 +201,19 @@ impl Outbox {
     /// Writes what waits, whenever the kernel takes it, until the close is out or the connection is lost. May
     /// be dropped and begun again: what is half sent is remembered.
     pub(in crate::driver) async fn drive(&self, stall: Duration) -> Driven {
+        match &self.wire {
+            Wire::Plain(half) => self.drive_plain(half, stall).await,
+            Wire::Tls(encrypted) => encrypted.lock().await.drive(self, stall).await,
+        }
+    }
+
+    async fn drive_plain(&self, half: &OwnedWriteHalf, stall: Duration) -> Driven {
         loop {
-            match self.flush() {
+            match self.flush(half) {
                 Flushed::Empty => self.work.notified().await,
                 Flushed::CloseSent => return Driven::CloseSent,
                 Flushed::Broken => return Driven::Broken,
-                Flushed::Blocked => match tokio::time::timeout(stall, self.stream.writable()).await {
+                Flushed::Blocked => match tokio::time::timeout(stall, half.writable()).await {
                     Ok(Ok(())) => {}
                     Ok(Err(_)) => return Driven::Broken,
                     Err(_) => return Driven::Stalled,
@@ -184,10 +222,44 @@ impl Outbox {
         }
     }
 
-    /// Tells the peer's kernel that nothing follows.
-    pub(in crate::driver) fn shutdown(&self) {
+    /// Tells the peer that nothing follows. May wait for a peer behind TLS.
+    pub(in crate::driver) async fn shutdown(&self) {
         // A peer that is gone already needs no telling.
-        let _ = SockRef::from(self.stream.as_ref()).shutdown(std::net::Shutdown::Write);
+        match &self.wire {
+            Wire::Plain(half) => {
+                let _ = SockRef::from(half.as_ref()).shutdown(std::net::Shutdown::Write);
+            }
+            Wire::Tls(encrypted) => encrypted.lock().await.shutdown().await,
+        }
+    }
+
+    /// For whoever encrypts: resolves when there may be something to take.
+    pub(super) async fn more(&self) {
+        self.work.notified().await;
+    }
+
+    /// For whoever encrypts: bytes wait that the peer does not take.
+    pub(super) fn note_congestion(&self) {
+        self.congested.store(true, Ordering::Release);
+    }
+
+    /// For whoever encrypts: what comes next, in place of the empty `batch`.
+    pub(super) fn take(&self, batch: &mut Vec<u8>) -> Taken {
+        let mut queue = self.lock();
+        let Queue { pending, pong, close, broken, .. } = &mut *queue;
+        if *broken {
+            return Taken::Broken;
+        }
+        if !pending.is_empty() {
+            std::mem::swap(pending, batch);
+            return Taken::Batch;
+        }
+        if let Some(frame) = pong.take().or_else(|| close.take()) {
+            *batch = frame;
+            return Taken::Batch;
+        }
+        self.congested.store(false, Ordering::Release);
+        if self.closing() { Taken::CloseSent } else { Taken::Nothing }
     }
 
     fn control(&self, pong: Vec<u8>) {
@@ -197,8 +269,9 @@ impl Outbox {
             queue.pong = Some(pong);
             drop(queue);
             // At once if the kernel takes it: pings that come together all get their answers.
-            if !matches!(self.flush(), Flushed::Empty) {
-                self.work.notify_one();
+            match &self.wire {
+                Wire::Plain(half) if matches!(self.flush(half), Flushed::Empty) => {}
+                _ => self.work.notify_one(),
             }
         }
     }
@@ -216,14 +289,14 @@ impl Outbox {
         true
     }
 
-    fn flush(&self) -> Flushed {
+    fn flush(&self, half: &OwnedWriteHalf) -> Flushed {
         let mut queue = self.lock();
         loop {
             if queue.broken {
                 return Flushed::Broken;
             }
             if queue.sent < queue.pending.len() {
-                match self.stream.try_write(&queue.pending[queue.sent..]) {
+                match half.try_write(&queue.pending[queue.sent..]) {
                     Ok(count) => queue.sent += count,
                     Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => return Flushed::Blocked,
                     Err(_) => {
@@ -277,7 +350,7 @@ mod tests {
         let (stream, _) = accepted.expect("a connection");
         stream.writable().await.expect("writable");
         SockRef::from(&stream).set_send_buffer_size(8192).expect("a small buffer");
-        (Outbox::new(stream.into_split().1), peer.expect("connected"))
+        (Outbox::new(WriteHalf::Plain(stream.into_split().1)), peer.expect("connected"))
     }
 
     #[tokio::test]
@@ -285,13 +358,13 @@ mod tests {
         let (outbox, mut peer) = connected().await;
         outbox.pong(b"before");
         assert!(outbox.close(&Close::new(CloseCode::GoingAway)));
-        assert!(matches!(outbox.flush(), Flushed::CloseSent));
+        assert_eq!(outbox.drive(Duration::from_secs(5)).await, Driven::CloseSent);
         // The reader may be about to answer a ping while somebody else closes.
         outbox.pong(b"after");
         assert_eq!(outbox.send(&framing::ping()), Sent::Refused);
         assert!(!outbox.close(&Close::new(CloseCode::TooSlow)));
-        assert!(matches!(outbox.flush(), Flushed::CloseSent));
-        outbox.shutdown();
+        assert_eq!(outbox.drive(Duration::from_secs(5)).await, Driven::CloseSent);
+        outbox.shutdown().await;
         let mut bytes = Vec::new();
         peer.read_to_end(&mut bytes).await.expect("a clean end");
         let expected = [framing::pong(b"before"), framing::close(&Close::new(CloseCode::GoingAway))].concat();

@@ -10,11 +10,11 @@ use std::task::{Context, Poll};
 use fastwebsockets::{Frame, OpCode, Role, WebSocketError, WebSocketRead, after_handshake_split};
 use tickwire_shared::{Close, CloseCode, Micros};
 use tokio::io::{AsyncRead, AsyncReadExt, Chain, ReadBuf};
-use tokio::net::tcp::OwnedReadHalf;
 
 use super::Kind;
 use super::assembly::{Assembly, Bounds, Piece, Progress, violation};
 use super::heads::{HeadFault, Heads};
+use super::stream::ReadHalf;
 use crate::driver::clock::Clock;
 
 /// The longest head of a frame, rounded up.
@@ -67,7 +67,7 @@ impl Vitals {
 
 /// The stream's reading half, what was read ahead put first. Outlives the [`FrameReader`], so that the rest can
 /// be thrown away after a close.
-pub(in crate::driver) struct ReadSide<R = OwnedReadHalf> {
+pub(in crate::driver) struct ReadSide<R = ReadHalf> {
     stream: Chain<Cursor<Vec<u8>>, R>,
     heads: Heads,
     vitals: Arc<Vitals>,
@@ -141,7 +141,7 @@ pub(in crate::driver) enum Failure {
 }
 
 /// Reads frames one by one.
-pub(in crate::driver) struct FrameReader<'s, R = OwnedReadHalf> {
+pub(in crate::driver) struct FrameReader<'s, R = ReadHalf> {
     socket: WebSocketRead<&'s mut ReadSide<R>>,
     assembly: Assembly,
     control: Vec<u8>,
