@@ -77,8 +77,12 @@ pub async fn run(config: &ProbeConfig) -> Result<Finding, ProbeError> {
     let began = time::now();
     let connection = connect(&config.endpoint, None).await?;
     let connect_micros = time::now().since(began);
-    let identity =
-        Identity { name: "probe".to_owned(), room: config.room.clone(), token: config.token.clone() };
+    let identity = Identity {
+        name: "probe".to_owned(),
+        room: config.room.clone(),
+        token: config.token.clone(),
+        ..Identity::default()
+    };
     let session = Session::new(identity)?;
     let mut probe = Probe { session, connection, first_private: None, welcomed: false };
     let hello = time::now();

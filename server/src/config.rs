@@ -11,6 +11,8 @@ use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
 use serde::{Deserialize, Serialize};
 
+mod replication;
+
 pub mod units;
 
 mod error;
@@ -27,6 +29,7 @@ pub use auth::{AuthMode, AuthSection};
 pub use error::ConfigError;
 pub use limits::Limits;
 pub use proxy::{ForwardedHeader, ProxyProtocol, ProxySection};
+pub use replication::Replication;
 pub use tls::TlsSection;
 
 /// Everything that can be set.
@@ -64,6 +67,8 @@ pub struct Config {
     /// What a client is told to wait after a close that is not its fault.
     #[serde(with = "units::duration")]
     pub retry_after: Duration,
+    /// How often and how much clients are told.
+    pub replication: Replication,
     /// Deadlines and budgets.
     pub limits: Limits,
     /// TLS on the public port.
@@ -145,6 +150,7 @@ impl Default for Config {
             allowed_origins: Vec::new(),
             absent_origin: AbsentOrigin::Allow,
             retry_after: Duration::from_secs(2),
+            replication: Replication::default(),
             limits: Limits::default(),
             tls: TlsSection::default(),
             proxy: ProxySection::default(),
@@ -218,6 +224,7 @@ impl Config {
                 return Err(refuse("allowed_origins", origin, "an origin is like https://game.example:8443"));
             }
         }
+        self.replication.validate()?;
         self.limits.validate()?;
         self.tls.validate()?;
         self.proxy.validate()?;

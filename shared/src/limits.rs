@@ -1,7 +1,7 @@
 //! Every bound that both ends rely on, in one place, with the relations between them checked at compile time.
 
 /// Version of the byte layouts in `WIRE.md`. A client with another one is refused with code 4001.
-pub const PROTOCOL_VERSION: u16 = 1;
+pub const PROTOCOL_VERSION: u16 = 2;
 /// Subprotocol of the binary session.
 pub const SUBPROTOCOL_BINARY: &str = "tickwire.v1";
 /// Subprotocol of the JSON session.
@@ -32,6 +32,9 @@ pub const COLUMN_BITS_MAX: u32 = 28;
 
 /// How many past states of an entity both ends keep: S1 (newest) to S4.
 pub const HISTORY: usize = 4;
+
+/// Longest cadence, in ticks: four samples of it fit the ring that pauses are bridged from.
+pub const CADENCE_TICKS_MAX: u8 = 12;
 
 /// Most entities in one client's roster.
 pub const ROSTER_MAX: usize = 16_384;

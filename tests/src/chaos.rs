@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use glam::{Quat, Vec2, Vec3};
 use serde::{Deserialize, Serialize};
 use tickwire_server::simulation::{
-    EntityKey, Game, Inputs, Interest, NewEntity, Recipients, Refusal, Stage, Team, Viewpoint, World,
+    Detail, EntityKey, Game, Inputs, Interest, NewEntity, Recipients, Refusal, Stage, Team, Viewpoint, World,
 };
 use tickwire_shared::{ClientId, KindId, NetId, Protocol, Replicate, ReplicateKinds, Tick};
 
@@ -107,6 +107,9 @@ const NOBODYS_TEAM: u8 = 9;
 pub struct ChaosGame {
     /// Seed of what comes next.
     pub seed: u64,
+    /// Up to where clients are told of everything at every tick; twice as far at the middle cadence. 0 is everywhere.
+    #[serde(default)]
+    pub detail: f32,
     /// How far clients see; 0 is everything.
     pub radius: f32,
     /// Entities that it keeps about.
@@ -139,6 +142,7 @@ impl ChaosGame {
     pub fn new(seed: u64, entities: u32, radius: f32) -> Self {
         Self {
             seed,
+            detail: 0.0,
             radius,
             entities,
             done: Done::new(),
@@ -301,7 +305,7 @@ impl Game for ChaosGame {
         if self.veil > 0 && dice.one_in(20) {
             self.did("change of veil");
             self.veil += 1;
-            stage.world.visibility_changed();
+            stage.world.keys().into_iter().for_each(|key| stage.world.visibility_changed(key));
         }
         if (stage.world.len() as u32) < self.entities {
             self.spawn(stage, &mut dice);
@@ -340,6 +344,13 @@ impl Game for ChaosGame {
     fn interest(&self, kind: KindId) -> Interest {
         let enter = if kind == KindId(0) { self.radius * 1.5 } else { self.radius };
         if self.radius == 0.0 { Interest::Everything } else { Interest::Radius { enter, leave: enter * 1.2 } }
+    }
+
+    fn detail(&self, _: KindId) -> Detail {
+        match self.detail {
+            0.0 => Detail::default(),
+            near => Detail { fast_within: near, medium_within: 2.0 * near },
+        }
     }
 
     fn may_see(&self, world: &World<Chaos>, client: ClientId, entity: EntityKey) -> bool {

@@ -25,7 +25,8 @@ thread_local! {
 
 /// A room with one client in it, and that client's session.
 fn room_with_client(seed: u64) -> (Room<ChaosGame>, Session<Chaos>) {
-    let config = RoomConfig { name: "fuzz".to_owned(), tick_hz: 30, capacity: 9, seed };
+    let config =
+        RoomConfig { name: "fuzz".to_owned(), tick_hz: 30, capacity: 9, seed, ..RoomConfig::default() };
     let mut room = Room::new(ChaosGame::new(seed, 25, 0.0), config).expect("a schema");
     let mut session = Session::<Chaos>::new(Identity::default()).expect("a schema");
     let hello = session.poll_transmit(Micros(0)).expect("Hello comes first");
@@ -41,7 +42,7 @@ fn replica() -> Replica<u16> {
     for tick in 1..40_u64 {
         room.tick(Micros(tick * 33_333));
         while let Some(Output::Send { bytes, .. }) = room.poll_output() {
-            session.handle_message(&bytes, Micros(tick * 33_333)).expect("own message");
+            session.handle_message(bytes, Micros(tick * 33_333)).expect("own message");
         }
         let ack = Ack { applied: Tick(tick as u32), held_ms: 0 };
         let message = ClientMessage::Ack(ack);

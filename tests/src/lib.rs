@@ -15,4 +15,6 @@ pub mod scene;
 
 pub mod recordings;
 
+pub mod reference;
+
 pub mod seeds;

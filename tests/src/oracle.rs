@@ -5,9 +5,11 @@ use std::collections::{BTreeMap, VecDeque};
 
 use tickwire_server::host::Room;
 use tickwire_server::simulation::Game;
+use tickwire_server::snapshot::RosterSlot;
 use tickwire_shared::client::Replica;
 use tickwire_shared::limits::COLUMNS_MAX;
 use tickwire_shared::schema::{Replicate, ReplicateKinds, View};
+use tickwire_shared::wire::cadence::{Cadences, Tier};
 use tickwire_shared::{ClientId, KindId, NetId, Protocol, Tick};
 
 /// Ticks that are remembered.
@@ -21,17 +23,26 @@ struct Truth {
     clients: BTreeMap<ClientId, Expected>,
 }
 
+/// How a slot is told of: id, view, tier, and the tick that it is parked at.
+type Told = (NetId, View, Tier, Option<Tick>);
+
 #[derive(Clone, Debug, Default)]
 struct Expected {
-    roster: Vec<(NetId, View)>,
+    roster: Vec<Told>,
     private: Vec<i32>,
     avatar: Option<NetId>,
+}
+
+fn told(slot: &RosterSlot) -> Told {
+    (slot.id, slot.view, slot.tier, slot.is_parked().then_some(Tick(slot.parked_at)))
 }
 
 /// The memory of all ticks.
 #[derive(Clone, Debug, Default)]
 pub struct Oracle {
     ticks: VecDeque<(u32, Truth)>,
+    /// The first tick at which each entity was there.
+    born: BTreeMap<NetId, u32>,
     /// Comparisons of one slot's state, to show that the oracle did its job.
     pub compared: u64,
 }
@@ -47,6 +58,7 @@ impl Oracle {
             let kind = entity.state.kind();
             let state = columns[..plan.kind(kind).columns].to_vec();
             truth.entities.insert(entity.id, (kind, state));
+            self.born.entry(entity.id).or_insert(tick.0);
         }
         for client in clients {
             let Some(packed) = room.packed(client) else { continue };
@@ -57,7 +69,7 @@ impl Oracle {
             room.game().private(room.world(), client).capture(&mut columns);
             let viewpoint = room.game().viewpoint(room.world(), client);
             let expected = Expected {
-                roster: packed.roster().slots().iter().map(|slot| (slot.id, slot.view)).collect(),
+                roster: packed.roster().slots().iter().map(told).collect(),
                 private: columns[..plan.private.columns].to_vec(),
                 avatar: viewpoint.avatar.and_then(|key| room.world().get(key)).map(|entity| entity.id),
             };
@@ -79,16 +91,25 @@ impl Oracle {
         let expected = truth.clients.get(&client).unwrap_or_else(|| {
             panic!("{client:?} applied a frame of {tick:?}, which the server did not pack")
         });
-        let roster: Vec<_> = replica.slots().iter().map(|slot| (slot.id, slot.view)).collect();
+        let roster: Vec<Told> =
+            replica.slots().iter().map(|slot| (slot.id, slot.view, slot.tier, slot.parked)).collect();
         assert_eq!(roster, expected.roster, "roster of {client:?} at {tick:?}");
         assert_eq!(replica.private(), expected.private, "private state of {client:?} at {tick:?}");
         assert_eq!(replica.avatar(), expected.avatar, "avatar of {client:?} at {tick:?}");
         let mut compared = 0;
         for (index, slot) in replica.slots().iter().enumerate() {
-            let (kind, state) = truth
-                .entities
-                .get(&slot.id)
-                .unwrap_or_else(|| panic!("{:?} in the replica of {client:?} is dead at {tick:?}", slot.id));
+            assert!(
+                truth.entities.contains_key(&slot.id) || slot.parked.is_some(),
+                "{:?} is dead at {tick:?}",
+                slot.id
+            );
+            let told = (slot.id, slot.view, slot.tier, slot.parked);
+            let (kind, state) = self.sample(replica.cadences(), &told, tick).unwrap_or_else(|| {
+                panic!(
+                    "{:?} in the replica of {client:?} was not there when it was told of, {tick:?}",
+                    slot.id
+                )
+            });
             assert_eq!(slot.kind, *kind, "kind of {:?}", slot.id);
             for field in &replica.plan().kind(*kind).fields {
                 let held = field.of(replica.state(index));
@@ -116,14 +137,26 @@ impl Oracle {
         let (Some(new), Some(old)) = (now.clients.get(&client), before.clients.get(&client)) else { return };
         assert_eq!(new.roster, old.roster, "the roster of {client:?} changed silently at {tick:?}");
         assert_eq!(new.private, old.private, "the private state of {client:?} changed silently at {tick:?}");
-        for (id, view) in &new.roster {
-            let (Some((kind, a)), Some((_, b))) = (now.entities.get(id), before.entities.get(id)) else {
+        let cadences = room.capture().schedule().cadences();
+        for told in &new.roster {
+            let (id, view, ..) = told;
+            let samples = (self.sample(cadences, told, tick), self.sample(cadences, told, tick.minus(1)));
+            let (Some((kind, a)), Some((_, b))) = samples else {
                 panic!("{id:?} died or appeared silently for {client:?} at {tick:?}");
             };
             for field in room.capture().plan().kind(*kind).seen(*view) {
                 assert_eq!(field.of(a), field.of(b), "{id:?} changed silently for {client:?} at {tick:?}");
             }
         }
+    }
+
+    /// What a client knows of an entity after `tick`: its state when it was last sampled, or at its birth.
+    fn sample(&self, cadences: &Cadences, told: &Told, tick: Tick) -> Option<&(KindId, Vec<i32>)> {
+        let (id, _, tier, parked) = *told;
+        let sampled = cadences.last_due(tier, id, parked.unwrap_or(tick));
+        let born = *self.born.get(&id)?;
+        let at = if sampled.since(Tick(born)) < 0 { Tick(born) } else { sampled };
+        self.at(at).entities.get(&id)
     }
 
     fn at(&self, tick: Tick) -> &Truth {

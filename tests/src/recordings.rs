@@ -43,7 +43,8 @@ pub fn scene(seed: u64, entities: u32, ticks: u32) -> Recording {
 /// The demo game, played by its own bots.
 #[must_use]
 pub fn arena(seed: u64, bots: u32, drones: u32, ticks: u32) -> Recording {
-    let config = RoomConfig { name: "recording".to_owned(), tick_hz: 30, capacity: 1, seed };
+    let config =
+        RoomConfig { name: "recording".to_owned(), tick_hz: 30, capacity: 1, seed, ..RoomConfig::default() };
     let game = ArenaGame::new(ArenaConfig { seed, bots, drones, ..ArenaConfig::default() });
     let mut room = Room::new(game, config).expect("a schema");
     let ticks = (0..u64::from(ticks))

@@ -60,7 +60,8 @@ impl<G: Game> Sim<G> {
     /// # Panics
     /// When the game's schema does not make sense.
     pub fn new(game: G, tick_hz: u16, seed: u64) -> Self {
-        let config = RoomConfig { name: "test".to_owned(), tick_hz, capacity: 1000, seed };
+        let config =
+            RoomConfig { name: "test".to_owned(), tick_hz, capacity: 1000, seed, ..RoomConfig::default() };
         Self::with_room(Room::new(game, config).expect("a schema that makes sense"), tick_hz, seed)
     }
 
@@ -83,9 +84,16 @@ impl<G: Game> Sim<G> {
     /// # Panics
     /// When the game's schema does not make sense.
     pub fn join(&mut self, name: &str, profile: Profile) -> ClientId {
+        self.join_with(Identity { name: name.to_owned(), ..Identity::default() }, profile)
+    }
+
+    /// The same, for a client that asks for something of its own.
+    ///
+    /// # Panics
+    /// When the game's schema does not make sense.
+    pub fn join_with(&mut self, identity: Identity, profile: Profile) -> ClientId {
         let id = ClientId(self.next_client);
         self.next_client += 1;
-        let identity = Identity { name: name.to_owned(), ..Identity::default() };
         let client = SimClient {
             session: Session::new(identity).expect("a schema that makes sense"),
             down: Link::new(profile, self.seed ^ u64::from(id.0) << 32),
@@ -178,7 +186,7 @@ impl<G: Game> Sim<G> {
                 Output::Send { client, bytes } => {
                     sent.push(client);
                     if let Some(client) = self.clients.get_mut(&client) {
-                        client.down.send(bytes, self.now);
+                        client.down.send(bytes.to_vec(), self.now);
                     }
                 }
                 Output::Close { client, close } => {
@@ -242,5 +250,6 @@ pub fn hello<P: Protocol>(name: &str) -> Hello {
         token: None,
         resume: None,
         tables: P::tables().version(),
+        budget: 0,
     }
 }

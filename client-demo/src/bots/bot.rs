@@ -96,7 +96,7 @@ async fn enter(seat: Seat, connection: Option<Connection>) -> Result<(Bot, watch
         Some(connection) => connection,
         None => connect(&endpoint, link).await?,
     };
-    let identity = Identity { name: format!("swarm {index}"), room, token };
+    let identity = Identity { name: format!("swarm {index}"), room, token, ..Identity::default() };
     let bot = Bot {
         session: Session::new(identity)?,
         wanderer: Wanderer::new(seed, index as u64),

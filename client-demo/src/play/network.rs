@@ -138,7 +138,7 @@ impl Player {
 
     async fn play(&mut self) -> Over {
         let PlayConfig { endpoint, name, room, token } = self.config.clone();
-        let mut session = match Session::new(Identity { name, room, token }) {
+        let mut session = match Session::new(Identity { name, room, token, ..Identity::default() }) {
             Ok(session) => session,
             Err(error) => return Over::Because(error.to_string()),
         };

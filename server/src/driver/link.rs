@@ -89,14 +89,14 @@ impl<P: Protocol> Link<P> {
     }
 
     /// For the room: one message. `scratch` is for framing it.
-    pub(super) fn send(&self, message: Vec<u8>, scratch: &mut Vec<u8>) {
+    pub(super) fn send(&self, message: &[u8], scratch: &mut Vec<u8>) {
         match &self.downlink {
             // Refused means that a close is under way; the connection will say that it is gone.
             Downlink::Socket(outbox) => {
-                let _ = outbox.send(socket::binary(&message, scratch));
+                let _ = outbox.send(socket::binary(message, scratch));
             }
             Downlink::Gateway { frames, outbox } => {
-                if frames.try_send(message).is_err() {
+                if frames.try_send(message.to_vec()).is_err() {
                     // A gap would break the session for good, so end it in words.
                     outbox.close(&Close::new(CloseCode::TooSlow));
                 }

@@ -95,6 +95,21 @@ pub(super) fn text<P: Protocol>(hub: &Hub<P>) -> String {
         "Acknowledgements of what was never sent.",
         &[("", counters.false_acks)],
     );
+    page.counter(
+        "degradations_total",
+        "What was done for clients that can take less than there is, and undone.",
+        &[
+            ("step=\"rate_cut\"", counters.rate_cuts),
+            ("step=\"demotion\"", counters.demotions),
+            ("step=\"promotion\"", counters.promotions),
+            ("step=\"park\"", counters.parks),
+            ("step=\"unpark\"", counters.unparks),
+            ("step=\"reach_shrink\"", counters.reach_shrinks),
+            ("step=\"reach_grow\"", counters.reach_grows),
+            ("step=\"budget_wait\"", counters.budget_client_ticks),
+        ],
+    );
+    page.counter("enters_total", "Entities that entered clients' views.", &[("", counters.enters)]);
     page.counter("updates_total", "Entity updates spliced into frames.", &[("", counters.updates_spliced)]);
     page.counter("updates_bits_total", "Bits of these.", &[("", counters.updates_spliced_bits)]);
     page.counter("game_panics_total", "Panics of games.", &[("", counters.panics)]);

@@ -278,10 +278,6 @@ impl Board {
         &self.name
     }
 
-    pub(super) fn capacity(&self) -> usize {
-        self.capacity
-    }
-
     pub(super) fn tick_hz(&self) -> u16 {
         self.tick_hz
     }

@@ -194,7 +194,7 @@ pub async fn start_with<G: Game>(
         join_deadline: config.limits.hello_deadline,
         retry_after_ms: u32::try_from(config.retry_after.as_millis()).unwrap_or(u32::MAX),
     };
-    let rooms = Rooms::open(settings, clock, room_starter(make_game, config.seed))?;
+    let rooms = Rooms::open(settings, clock, room_starter(make_game, room_template(&config)))?;
     let (ending, ended) = watch::channel(None);
     let retry_after_ms = u32::try_from(config.retry_after.as_millis()).unwrap_or(u32::MAX);
     let sessions_max = u32::try_from(places.sessions).unwrap_or(u32::MAX);
@@ -316,24 +316,35 @@ async fn listen(key: &'static str, address: SocketAddr) -> Result<(TcpListener, 
     open.await.map_err(|why| RunError::Listen { key, address, why })
 }
 
+/// What all rooms have in common.
+fn room_template(config: &Config) -> RoomConfig {
+    let replication = &config.replication;
+    let bytes = |bytes: usize| u32::try_from(bytes).unwrap_or(u32::MAX);
+    RoomConfig {
+        name: DEFAULT_ROOM.to_owned(),
+        tick_hz: config.tick_hz,
+        capacity: config.room_capacity,
+        seed: config.seed,
+        // The configuration was validated.
+        cadences: replication.cadences().unwrap_or_default(),
+        budget_bytes_per_s: bytes(replication.budget_bytes_per_s),
+        budget_bytes_per_s_max: bytes(replication.budget_bytes_per_s_max),
+    }
+}
+
 /// Begins rooms on threads of their own.
 fn room_starter<G: Game>(
     make_game: impl Fn(&str, u64) -> G + Send + Sync + 'static,
-    seed: u64,
+    template: RoomConfig,
 ) -> Box<StartRoom<G::Protocol>> {
     let make_game = Arc::new(make_game);
     Box::new(move |rooms, board, joins| {
-        let make_game = Arc::clone(&make_game);
+        let (make_game, template) = (Arc::clone(&make_game), template.clone());
         let thread = std::thread::Builder::new().name(format!("room {}", board.name()));
         thread.spawn(move || {
-            let seed = room_seed(seed, board.name());
+            let seed = room_seed(template.seed, board.name());
             let make = || {
-                let config = RoomConfig {
-                    name: board.name().to_owned(),
-                    tick_hz: board.tick_hz(),
-                    capacity: board.capacity(),
-                    seed,
-                };
+                let config = RoomConfig { name: board.name().to_owned(), seed, ..template };
                 Room::new(make_game(board.name(), seed), config).map_err(|error| error.to_string())
             };
             tick_loop::run(make, joins, &rooms, &board);

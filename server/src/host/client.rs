@@ -3,12 +3,14 @@
 use std::collections::VecDeque;
 
 use tickwire_shared::limits::{COMMANDS_PENDING_MAX, EVENTS_PER_FRAME_MAX};
+use tickwire_shared::wire::cadence::TIERS;
 use tickwire_shared::wire::message::Ack;
-use tickwire_shared::{Micros, NetId, Protocol, Tick};
+use tickwire_shared::{Micros, Protocol, Tick};
 
 use super::counters::Counters;
-use crate::session::{AckOutcome, AckWindow, InputBuffer, Outcome, Stamped};
-use crate::snapshot::{Packed, QueuedEvent};
+use super::event::ClientStatus;
+use crate::session::{AckOutcome, AckWindow, Allowance, InputBuffer, Outcome, Pace, Stamped, Verdict};
+use crate::snapshot::{FRAMING_BYTES, PackCounts, Packed, QueuedEvent};
 
 /// Events that may wait for a client; beyond, the oldest is dropped and counted.
 const EVENTS_WAITING_MAX: usize = EVENTS_PER_FRAME_MAX;
@@ -20,10 +22,14 @@ pub(super) struct Client<P: Protocol> {
     pub(super) inputs: InputBuffer<P::Input>,
     pub(super) commands: VecDeque<P::Command>,
     pub(super) window: AckWindow,
+    pub(super) pace: Pace,
+    pub(super) allowance: Allowance,
     pub(super) packed: Packed,
     pub(super) events: VecDeque<QueuedEvent>,
     pub(super) writable: bool,
     pub(super) heard_at: Micros,
+    /// When Welcome went out, until the client says something: that it has Welcome.
+    welcomed_at: Option<Micros>,
     pub(super) sent_at: Micros,
     /// Tick of the last frame handed out.
     pub(super) newest: Option<Tick>,
@@ -36,20 +42,31 @@ pub(super) struct Client<P: Protocol> {
 }
 
 impl<P: Protocol> Client<P> {
-    pub(super) fn new(stride: usize, avatar: Option<NetId>, tick: u64, now: Micros) -> Self {
+    pub(super) fn new(packed: Packed, budget_bytes_per_s: u32, tick: u64, now: Micros) -> Self {
         Self {
             inputs: InputBuffer::default(),
             commands: VecDeque::new(),
             window: AckWindow::default(),
-            packed: Packed::new(stride, avatar),
+            pace: Pace::new(budget_bytes_per_s, now),
+            allowance: Allowance::new(budget_bytes_per_s, now),
+            packed,
             events: VecDeque::new(),
             writable: true,
             heard_at: now,
+            welcomed_at: Some(now),
             sent_at: now,
             newest: None,
             checksum_at: tick,
             reset_at: None,
             paused_since: None,
+        }
+    }
+
+    /// It said something.
+    pub(super) fn heard(&mut self, now: Micros) {
+        self.heard_at = now;
+        if let Some(welcomed_at) = self.welcomed_at.take() {
+            self.window.round_trip(now.since(welcomed_at), now);
         }
     }
 
@@ -78,10 +95,22 @@ impl<P: Protocol> Client<P> {
         }
     }
 
-    pub(super) fn handle_ack(&mut self, ack: &Ack, tick_hz: u16, now: Micros, counters: &mut Counters) {
+    pub(super) fn handle_ack(&mut self, ack: &Ack, now: Micros, counters: &mut Counters) {
         self.inputs.touch();
-        if self.window.acknowledged(ack, self.newest, tick_hz, now) == AckOutcome::False {
+        if self.window.acknowledged(ack, self.newest, now) == AckOutcome::False {
             counters.false_acks += 1;
+        }
+        match self.window.take_verdict() {
+            Some(Verdict::Queues { arriving_bytes_per_s, queue_micros })
+                if self.pace.congested(arriving_bytes_per_s, now) =>
+            {
+                counters.rate_cuts += 1;
+                // What queues was sent too early: nothing is, until it has arrived.
+                let queued = u64::from(self.pace.bytes_per_s()) * queue_micros.min(1_000_000) / 1_000_000;
+                self.allowance.spend(queued as usize);
+            }
+            Some(Verdict::Calm) => self.pace.calm(now),
+            Some(Verdict::Queues { .. }) | None => {}
         }
     }
 
@@ -91,6 +120,42 @@ impl<P: Protocol> Client<P> {
         if self.reset_at.is_none_or(|at| tick.saturating_sub(at) >= pause_ticks) {
             self.reset_at = Some(tick);
             self.packed.forget();
+        }
+    }
+
+    /// A frame was packed for it.
+    pub(super) fn handed_out(
+        &mut self,
+        tick: u64,
+        bytes: usize,
+        counts: &PackCounts,
+        tick_hz: u16,
+        now: Micros,
+    ) {
+        let number = Tick(tick as u32);
+        let bytes = bytes + FRAMING_BYTES as usize;
+        self.inputs.clear_ack();
+        self.events.drain(..counts.events);
+        self.sent_at = now;
+        self.newest = Some(number);
+        self.window.sent(number, bytes, now);
+        self.allowance.spend(bytes);
+        self.pace.sent(bytes, tick_hz);
+    }
+
+    pub(super) fn status(&self, tick_hz: u16) -> ClientStatus {
+        let mut tiers = [0; TIERS];
+        let slots = self.packed.roster().slots();
+        slots.iter().filter(|slot| !slot.is_parked()).for_each(|slot| tiers[slot.tier.index()] += 1);
+        ClientStatus {
+            bytes_per_s: self.pace.bytes_per_s(),
+            rtt_micros: self.window.rtt_micros(),
+            window_frames: self.window.size(tick_hz),
+            paused: self.paused_since.is_some(),
+            tiers,
+            parked: slots.len() - tiers.iter().sum::<usize>(),
+            waiting: self.packed.waiting(),
+            reach: self.packed.reach(),
         }
     }
 

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use tickwire_shared::CloseCode;
 
+use crate::snapshot::PackCounts;
+
 /// Totals since the room began.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
@@ -29,8 +31,26 @@ pub struct Counters {
     pub idle_client_ticks: u64,
     /// Client-ticks skipped because the window of unacknowledged frames was closed or the socket full.
     pub paused_client_ticks: u64,
+    /// Client-ticks skipped because the client had been sent more than its budget.
+    pub budget_client_ticks: u64,
     /// Frames that brought a paused client back.
     pub resyncs: u64,
+    /// Times that a client's rate was lowered because frames queued on the way to it.
+    pub rate_cuts: u64,
+    /// Entities that entered a client's view.
+    pub enters: u64,
+    /// Slots told of less often from then on, for lack of bandwidth or for their distance.
+    pub demotions: u64,
+    /// Slots told of more often from then on.
+    pub promotions: u64,
+    /// Slots parked for lack of bandwidth.
+    pub parks: u64,
+    /// Slots that came back from there.
+    pub unparks: u64,
+    /// Times that a client's radii were made smaller for lack of bandwidth.
+    pub reach_shrinks: u64,
+    /// Times that they were made larger again.
+    pub reach_grows: u64,
     /// Checksums that a client said were different.
     pub state_mismatches: u64,
     /// Acknowledgements of frames that were never sent.
@@ -47,6 +67,25 @@ pub struct Counters {
     pub updates_spliced: u64,
     /// Bits of these.
     pub updates_spliced_bits: u64,
+}
+
+impl Counters {
+    /// A frame was packed.
+    pub(super) fn frame(&mut self, bytes: usize, counts: &PackCounts) {
+        self.frames += 1;
+        self.heartbeats += u64::from(!counts.due);
+        self.resyncs += u64::from(counts.resync);
+        self.updates_spliced += counts.updates;
+        self.updates_spliced_bits += counts.update_bits;
+        self.sent_bytes += bytes as u64;
+        self.enters += counts.enters;
+        self.demotions += counts.demotions;
+        self.promotions += counts.promotions;
+        self.parks += counts.parks;
+        self.unparks += counts.unparks;
+        self.reach_shrinks += counts.shrinks;
+        self.reach_grows += counts.grows;
+    }
 }
 
 /// The named outcomes of inputs.

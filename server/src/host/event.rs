@@ -1,5 +1,6 @@
 //! Everything that goes into a room and comes out of it.
 
+use tickwire_shared::wire::cadence::TIERS;
 use tickwire_shared::wire::message::{ClientMessage, Hello, ResumeToken};
 use tickwire_shared::{ClientId, Close, Protocol, Tick};
 
@@ -50,13 +51,13 @@ pub enum Event<P: Protocol> {
 
 /// What a room wants done. Polled until there is none.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Output {
+pub enum Output<'a> {
     /// Send one binary message.
     Send {
         /// To whom.
         client: ClientId,
-        /// The message.
-        bytes: Vec<u8>,
+        /// The message, lent until the next call.
+        bytes: &'a [u8],
     },
     /// End a session; no output for this client follows. No `Leave` is wanted back.
     Close {
@@ -80,4 +81,25 @@ pub struct Status {
     pub tick: Tick,
     /// Ended, by its game's panic or from outside: it accepts nothing and can be dropped.
     pub ended: bool,
+}
+
+/// How one client fares.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ClientStatus {
+    /// What it is sent at most, in bytes per second: what it was granted, or less while frames queue on the way.
+    pub bytes_per_s: u32,
+    /// The least round trip lately.
+    pub rtt_micros: Option<u64>,
+    /// How many frames it may have in flight.
+    pub window_frames: usize,
+    /// Whether nothing is packed for it at the moment.
+    pub paused: bool,
+    /// Entities in its roster that are told of at each cadence.
+    pub tiers: [usize; TIERS],
+    /// Entities in its roster that are told nothing of for lack of bandwidth.
+    pub parked: usize,
+    /// Entities that are due to enter and wait for bandwidth.
+    pub waiting: usize,
+    /// Share of every radius that its bandwidth is enough for.
+    pub reach: f32,
 }

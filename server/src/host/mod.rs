@@ -5,6 +5,8 @@ mod counters;
 
 mod event;
 
+mod outputs;
+
 mod room;
 
 mod telling;
@@ -14,6 +16,6 @@ mod client;
 mod saved;
 
 pub use counters::{Counters, Inputs};
-pub use event::{Event, Output, Status};
+pub use event::{ClientStatus, Event, Output, Status};
 pub use room::{Room, RoomConfig};
 pub use saved::RestoreError;

@@ -1,11 +1,12 @@
 //! One room: its game, its world, its clients. See the parent module for the way in and out.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use tickwire_shared::limits::{ACK_EVERY_FRAMES, SETUP_BYTES_MAX};
 use tickwire_shared::schema::{Plan, ReplicateKinds, Schema, SchemaError};
+use tickwire_shared::wire::cadence::Cadences;
 use tickwire_shared::wire::codec;
 use tickwire_shared::wire::message::{ClientMessage, Hello, ResumeToken, Welcome, encode_welcome};
 use tickwire_shared::wire::tables::Tables;
@@ -13,11 +14,12 @@ use tickwire_shared::{ClientId, Close, CloseCode, Micros, Protocol, Tick};
 
 use super::client::Client;
 use super::counters::Counters;
-use super::event::{Event, Output, Status};
+use super::event::{ClientStatus, Event, Output, Status};
+use super::outputs::Outputs;
 use super::saved::{self, RestoreError, Saved, Saving};
-use crate::session::{Stamped, admission};
+use crate::session::{BUDGET_BYTES_MIN, Stamped, admission};
 use crate::simulation::{Game, Inputs, Recipients, Stage, World};
-use crate::snapshot::{Capture, Packed, Packer};
+use crate::snapshot::{Capture, Neighbours, Packed, Packer};
 
 /// A client that says nothing for this long is gone.
 const SILENCE_MICROS_MAX: u64 = 10_000_000;
@@ -33,8 +35,28 @@ pub struct RoomConfig {
     pub tick_hz: u16,
     /// Most clients at once.
     pub capacity: usize,
-    /// Source of the network ids' order.
+    /// Key of the network ids.
     pub seed: u64,
+    /// How often entities are told of, by tier.
+    pub cadences: Cadences,
+    /// Bytes per second that a client is sent at most, unless it asks for something else.
+    pub budget_bytes_per_s: u32,
+    /// What it may ask for.
+    pub budget_bytes_per_s_max: u32,
+}
+
+impl Default for RoomConfig {
+    fn default() -> Self {
+        Self {
+            name: "main".to_owned(),
+            tick_hz: 30,
+            capacity: 1000,
+            seed: 1,
+            cadences: Cadences::default(),
+            budget_bytes_per_s: 64 * 1024,
+            budget_bytes_per_s_max: 256 * 1024,
+        }
+    }
 }
 
 /// A room. All times are the caller's clock.
@@ -47,12 +69,13 @@ pub struct Room<G: Game> {
     /// By id: every loop over clients has the same order.
     pub(super) clients: BTreeMap<ClientId, Client<G::Protocol>>,
     pub(super) capture: Capture,
+    pub(super) neighbours: Neighbours,
     pub(super) packer: Packer,
     /// The number of the next step.
     pub(super) tick: u64,
     pub(super) ticked_at: Micros,
     pub(super) events: Vec<(Recipients, <G::Protocol as Protocol>::Event)>,
-    pub(super) outputs: VecDeque<Output>,
+    pub(super) outputs: Outputs,
     pub(super) counters: Counters,
     pub(super) ended: bool,
 }
@@ -92,17 +115,18 @@ impl<G: Game> Room<G> {
         schema.check()?;
         Ok(Self {
             schema_hash: schema.hash(),
-            capture: Capture::new(Plan::new(&schema), G::Protocol::tables()),
+            capture: Capture::new(Plan::new(&schema), G::Protocol::tables(), config.cadences),
             schema,
             config,
             game,
             world,
             clients: BTreeMap::new(),
+            neighbours: Neighbours::default(),
             packer: Packer::default(),
             tick,
             ticked_at: Micros::default(),
             events: Vec::new(),
-            outputs: VecDeque::new(),
+            outputs: Outputs::default(),
             counters: Counters::default(),
             ended: false,
         })
@@ -114,7 +138,7 @@ impl<G: Game> Room<G> {
     /// When somebody has.
     pub fn use_tables(&mut self, tables: Arc<Tables>) {
         assert!(self.clients.is_empty(), "clients hold the tables that they were welcomed with");
-        self.capture = Capture::new(self.capture.plan().clone(), tables);
+        self.capture = Capture::new(self.capture.plan().clone(), tables, self.config.cadences);
     }
 
     /// The room as a blob, between two ticks.
@@ -133,7 +157,7 @@ impl<G: Game> Room<G> {
     pub fn handle(&mut self, event: Event<G::Protocol>, now: Micros) {
         if self.ended {
             if let Event::Join { client, .. } = event {
-                self.outputs.push_back(Output::Close { client, close: CloseCode::RoomClosed.into() });
+                self.outputs.close(client, CloseCode::RoomClosed.into());
             }
             return;
         }
@@ -162,9 +186,7 @@ impl<G: Game> Room<G> {
             }
             Ok(name) => match self.with_game(|game, stage| game.join(stage, client, &name)) {
                 None => {
-                    return self
-                        .outputs
-                        .push_back(Output::Close { client, close: CloseCode::Internal.into() });
+                    return self.outputs.close(client, CloseCode::Internal.into());
                 }
                 Some(Err(refusal)) => Some(Close::because(CloseCode::Full, &refusal.0)),
                 Some(Ok(())) => None,
@@ -172,12 +194,12 @@ impl<G: Game> Room<G> {
         };
         if let Some(close) = refused {
             *self.counters.closes.entry(close.code).or_default() += 1;
-            return self.outputs.push_back(Output::Close { client, close });
+            return self.outputs.close(client, close);
         }
-        self.welcome(client, hello.tables, resume, now);
+        self.welcome(client, hello, resume, now);
     }
 
-    fn welcome(&mut self, client: ClientId, tables: u32, resume: ResumeToken, now: Micros) {
+    fn welcome(&mut self, client: ClientId, hello: &Hello, resume: ResumeToken, now: Micros) {
         let looked = self.with_game(|game, stage| {
             let setup = codec::encode(&game.setup());
             // Inside, where a panic is the game's: a Welcome without it would be a lie.
@@ -185,24 +207,31 @@ impl<G: Game> Room<G> {
             (setup, game.viewpoint(stage.world, client))
         });
         let Some((setup, viewpoint)) = looked else {
-            return self.outputs.push_back(Output::Close { client, close: CloseCode::Internal.into() });
+            return self.outputs.close(client, CloseCode::Internal.into());
         };
         let avatar = crate::simulation::avatar_id(&viewpoint, &self.world);
+        let budget = match hello.budget {
+            0 => self.config.budget_bytes_per_s,
+            wanted => wanted.clamp(BUDGET_BYTES_MIN, self.config.budget_bytes_per_s_max),
+        };
         let welcome = Welcome {
             client,
             avatar,
             tick_hz: self.config.tick_hz,
             tick: Tick(self.tick as u32),
             resume,
-            tables: (tables != self.capture.tables().version()).then(|| self.capture.tables().to_bytes()),
+            tables: (hello.tables != self.capture.tables().version())
+                .then(|| self.capture.tables().to_bytes()),
             ack_every: ACK_EVERY_FRAMES,
+            cadences: self.config.cadences,
+            budget,
             room: self.config.name.clone(),
             setup,
         };
         let stride = self.capture.plan().stride;
-        self.clients.insert(client, Client::new(stride, avatar, self.tick, now));
+        self.clients.insert(client, Client::new(Packed::new(stride, avatar), budget, self.tick, now));
         self.counters.welcomes += 1;
-        self.send(client, encode_welcome(&welcome));
+        self.send(client, &encode_welcome(&welcome));
     }
 
     fn handle_message(
@@ -213,7 +242,7 @@ impl<G: Game> Room<G> {
     ) {
         let (next, until_next) = (Tick(self.tick as u32), self.until_next_eighths(now));
         let Some(client) = self.clients.get_mut(&id) else { return };
-        client.heard_at = now;
+        client.heard(now);
         match message {
             ClientMessage::Hello(_) => {
                 self.close(id, Close::because(CloseCode::BadMessage, "a second Hello"));
@@ -224,13 +253,13 @@ impl<G: Game> Room<G> {
                     return self.close(id, Close::because(CloseCode::BadMessage, "impossible input"));
                 }
                 if let Some(ack) = ack {
-                    client.handle_ack(&ack, self.config.tick_hz, now, &mut self.counters);
+                    client.handle_ack(&ack, now, &mut self.counters);
                 }
                 let stamped = Stamped { seq, tick, input };
                 client.handle_input(stamped, next, until_next, now, &mut self.counters);
             }
             ClientMessage::Command(command) => client.handle_command(command, &mut self.counters),
-            ClientMessage::Ack(ack) => client.handle_ack(&ack, self.config.tick_hz, now, &mut self.counters),
+            ClientMessage::Ack(ack) => client.handle_ack(&ack, now, &mut self.counters),
             ClientMessage::Resync { .. } => {
                 self.counters.state_mismatches += 1;
                 client.handle_resync(self.tick, self.config.tick_hz);
@@ -258,7 +287,7 @@ impl<G: Game> Room<G> {
             return;
         }
         self.capture.capture(&mut self.world, self.tick);
-        self.counters.updates_coded_bits += self.capture.coded_bits() as u64;
+        self.counters.updates_coded_bits += self.capture.updates().coded_bits() as u64;
         self.counters.ticks += 1;
         self.tell_clients(now);
         self.tick += 1;
@@ -294,21 +323,25 @@ impl<G: Game> Room<G> {
         lost.into_iter().for_each(|(id, close)| self.close(id, close));
     }
 
-    pub(super) fn send(&mut self, client: ClientId, bytes: Vec<u8>) {
+    fn send(&mut self, client: ClientId, bytes: &[u8]) {
         self.counters.sent_bytes += bytes.len() as u64;
-        self.outputs.push_back(Output::Send { client, bytes });
+        self.outputs.send(client, |out| {
+            out.extend_from_slice(bytes);
+            true
+        });
     }
 
     fn close(&mut self, client: ClientId, close: Close) {
         if self.clients.contains_key(&client) {
             *self.counters.closes.entry(close.code).or_default() += 1;
-            self.outputs.push_back(Output::Close { client, close });
+            self.outputs.close(client, close);
             self.remove(client);
         }
     }
 
     fn remove(&mut self, client: ClientId) {
-        if self.clients.remove(&client).is_some() {
+        if let Some(mut gone) = self.clients.remove(&client) {
+            self.packer.forget(&mut gone.packed, &mut self.capture);
             self.with_game(|game, stage| game.leave(stage, client));
         }
     }
@@ -317,7 +350,7 @@ impl<G: Game> Room<G> {
         self.ended = true;
         for client in std::mem::take(&mut self.clients).into_keys() {
             *self.counters.closes.entry(close.code).or_default() += 1;
-            self.outputs.push_back(Output::Close { client, close: close.clone() });
+            self.outputs.close(client, close.clone());
         }
     }
 
@@ -347,8 +380,8 @@ impl<G: Game> Room<G> {
     }
 
     /// What the room wants done, in order, until there is none.
-    pub fn poll_output(&mut self) -> Option<Output> {
-        self.outputs.pop_front()
+    pub fn poll_output(&mut self) -> Option<Output<'_>> {
+        self.outputs.pop()
     }
 
     /// What was counted.
@@ -367,6 +400,12 @@ impl<G: Game> Room<G> {
             tick: Tick(self.tick as u32),
             ended: self.ended,
         }
+    }
+
+    /// How one client fares.
+    #[must_use]
+    pub fn client(&self, client: ClientId) -> Option<ClientStatus> {
+        self.clients.get(&client).map(|client| client.status(self.config.tick_hz))
     }
 
     /// The rules, for tests and tools that look inside.

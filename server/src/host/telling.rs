@@ -6,12 +6,11 @@ use std::sync::Arc;
 
 use tickwire_shared::limits::{EVENT_BYTES_MAX, SERVER_MESSAGE_BYTES_MAX};
 use tickwire_shared::wire::codec;
-use tickwire_shared::{ClientId, KindId, Micros, Protocol, Tick};
+use tickwire_shared::{ClientId, KindId, Micros, Protocol};
 
-use super::event::Output;
 use super::room::Room;
-use crate::simulation::{Game, Interest, Recipients, Viewpoint};
-use crate::snapshot::{FrameParts, QueuedEvent, Seen};
+use crate::simulation::{Game, Recipients, Viewpoint};
+use crate::snapshot::{FrameParts, PackCounts, QueuedEvent, Seen, Sight, Snapshot};
 
 /// Without anything due, a frame this often shows that the session lives.
 const HEARTBEAT_MICROS: u64 = 500_000;
@@ -22,17 +21,21 @@ struct Look<P: Protocol> {
     viewpoints: Vec<(ClientId, Viewpoint)>,
     privates: Vec<P::Private>,
     /// By kind.
-    interests: Vec<Interest>,
+    sights: Vec<Sight>,
 }
 
 impl<G: Game> Room<G> {
     pub(super) fn tell_clients(&mut self, now: Micros) {
-        let Some(Look { viewpoints, privates, interests }) = self.look() else { return };
+        let Some(Look { viewpoints, privates, sights }) = self.look() else { return };
         self.route_events(&viewpoints);
-        self.packer.prepare(&self.capture, &interests);
-        for ((client, viewpoint), private) in viewpoints.into_iter().zip(privates) {
-            self.pack(Seen { client, viewpoint }, private, &interests, now);
+        if !self.capture.schedule().is_frame_tick() {
+            return;
         }
+        self.neighbours.prepare(&self.capture, &sights);
+        for ((client, viewpoint), private) in viewpoints.into_iter().zip(privates) {
+            self.pack(Seen { client, viewpoint }, private, &sights, now);
+        }
+        self.packer.settle(&mut self.capture);
     }
 
     fn look(&mut self) -> Option<Look<G::Protocol>> {
@@ -41,7 +44,10 @@ impl<G: Game> Room<G> {
         self.with_game(|game, stage| Look {
             viewpoints: ids.iter().map(|id| (*id, game.viewpoint(stage.world, *id))).collect(),
             privates: ids.iter().map(|id| game.private(stage.world, *id)).collect(),
-            interests: (0..kinds).map(|kind| game.interest(KindId(kind))).collect(),
+            sights: (0..kinds)
+                .map(KindId)
+                .map(|kind| Sight { interest: game.interest(kind), detail: game.detail(kind) })
+                .collect(),
         })
     }
 
@@ -71,19 +77,25 @@ impl<G: Game> Room<G> {
         &mut self,
         seen: Seen,
         private: <G::Protocol as Protocol>::Private,
-        interests: &[Interest],
+        sights: &[Sight],
         now: Micros,
     ) {
-        let Self { config, game, world, clients, capture, packer, counters, tick, .. } = self;
+        let Self {
+            config, game, world, clients, capture, neighbours, packer, outputs, counters, tick, ..
+        } = self;
         let Some(client) = clients.get_mut(&seen.client) else { return };
-        let packs = client.writable && client.window.is_open(config.tick_hz);
+        let (tick, tick_hz, bytes_per_s) = (*tick, config.tick_hz, client.pace.bytes_per_s());
+        let packs = client.writable && client.window.is_open(tick_hz, bytes_per_s);
         client.paused_since = if packs { None } else { client.paused_since.or(Some(now)) };
         if !packs {
             counters.paused_client_ticks += 1;
             return;
         }
-        let checksum = client.is_checksum_due(*tick, config.tick_hz);
-        let was_known = client.newest.is_some();
+        let Ok(bytes_max @ 1..) = usize::try_from(client.allowance.available(bytes_per_s, now)) else {
+            counters.budget_client_ticks += 1;
+            return;
+        };
+        let checksum = client.is_checksum_due(tick, tick_hz);
         let parts = FrameParts {
             seen,
             private,
@@ -93,35 +105,48 @@ impl<G: Game> Room<G> {
             events: client.events.make_contiguous(),
             checksum,
             heartbeat: now.since(client.sent_at) >= HEARTBEAT_MICROS,
+            bytes_max,
+            bytes_per_s,
+            tick_hz,
         };
-        // The game's own rule of who may see whom is asked in there.
-        let packed = catch_unwind(AssertUnwindSafe(|| {
-            packer.pack(capture, interests, world, &mut client.packed, parts)
-        }));
-        let Ok((bytes, counts)) = packed else { return self.end_by_panic() };
-        let Some(bytes) = bytes else {
-            counters.idle_client_ticks += 1;
-            return;
-        };
-        if bytes.len() > SERVER_MESSAGE_BYTES_MAX {
-            // No client would take it. Told anew, the roster enters in parts that fit.
-            return client.packed.forget();
+        let snapshot = Snapshot { capture, neighbours, sights, world };
+        let mut frame = Packing::Nothing;
+        outputs.send(seen.client, |out| {
+            let start = out.len();
+            // The game's own rule of who may see whom is asked in there.
+            let packed =
+                catch_unwind(AssertUnwindSafe(|| packer.pack(&snapshot, &mut client.packed, &parts, out)));
+            frame = match packed {
+                Err(_) => Packing::Panicked,
+                Ok((false, _)) => Packing::Nothing,
+                // No client would take it. Told anew, the roster enters in parts that fit.
+                Ok(_) if out.len() - start > SERVER_MESSAGE_BYTES_MAX => Packing::TooLong,
+                Ok((true, counts)) => Packing::Frame(out.len() - start, counts),
+            };
+            matches!(frame, Packing::Frame(..))
+        });
+        match frame {
+            Packing::Panicked => self.end_by_panic(),
+            Packing::Nothing => {
+                client.pace.sent(0, tick_hz);
+                counters.idle_client_ticks += 1;
+            }
+            Packing::TooLong => client.packed.forget(),
+            Packing::Frame(bytes, counts) => {
+                client.handed_out(tick, bytes, &counts, tick_hz, now);
+                if checksum {
+                    client.checksum_at = tick;
+                }
+                counters.frame(bytes, &counts);
+            }
         }
-        let number = Tick(*tick as u32);
-        client.inputs.clear_ack();
-        client.events.drain(..counts.events);
-        client.sent_at = now;
-        client.newest = Some(number);
-        client.window.sent(number, now);
-        if checksum {
-            client.checksum_at = *tick;
-        }
-        counters.frames += 1;
-        counters.heartbeats += u64::from(!counts.due);
-        counters.resyncs += u64::from(counts.resync && was_known);
-        counters.updates_spliced += counts.updates;
-        counters.updates_spliced_bits += counts.update_bits;
-        counters.sent_bytes += bytes.len() as u64;
-        self.outputs.push_back(Output::Send { client: seen.client, bytes });
     }
+}
+
+/// What came of packing a frame.
+enum Packing {
+    Nothing,
+    Frame(usize, PackCounts),
+    TooLong,
+    Panicked,
 }

@@ -13,28 +13,67 @@ use tickwire_shared::{Micros, Tick};
 const RTT_MEMORY_MICROS: u64 = 30_000_000;
 /// When even the quickest of a while's acknowledgements took this much longer than the least round trip, frames
 /// queue on the way. One slow acknowledgement says nothing: that is jitter.
-const QUEUE_MICROS: u64 = 60_000;
+const QUEUE_MICROS: u64 = 50_000;
+/// Or, where round trips differ by themselves, so many times as much as they do and a little more.
+const JITTERS: u64 = 3;
+const JITTER_SLACK_MICROS: u64 = 20_000;
+/// Up to so much, they do not; between the two it cannot be told.
+const CALM_QUEUE_MICROS: u64 = 30_000;
 /// Length of such a while.
-const WHILE_MICROS: u64 = 400_000;
+const WHILE_MICROS: u64 = 200_000;
 /// Jitter that the window bears without closing.
 const JITTER_MICROS: u64 = 100_000;
-/// Without queueing, the window grows by one frame this often.
-const CALM_MICROS: u64 = 1_000_000;
-/// However slow the link, this many frames may be in flight.
-const WINDOW_FRAMES_FLOOR: usize = 2;
+/// So much of what a client is sent may be on its way beyond a round trip.
+const QUEUE_BYTES_MICROS: u64 = 350_000;
+/// However slow the link, so many bytes may be on their way.
+const IN_FLIGHT_BYTES_MIN: usize = 1500;
 
 /// The frames that one client has not acknowledged.
 #[derive(Clone, Debug)]
 pub struct AckWindow {
-    in_flight: VecDeque<(Tick, Micros)>,
-    /// The least round trip lately, and when it was measured.
-    rtt_min: Option<(u64, Micros)>,
-    /// How many frames the window is smaller than round trip and acknowledging would ask for.
-    cut_frames: usize,
-    /// When the window was last made smaller or larger.
-    steered_at: Micros,
-    /// The least round trip of this while, and when the while began.
-    quickest: Option<(u64, Micros)>,
+    in_flight: VecDeque<InFlight>,
+    in_flight_bytes: usize,
+    /// The least round trip of this half minute and of the one before, and when this one began.
+    rtt_min: Option<u64>,
+    rtt_before: Option<u64>,
+    rtt_since: Micros,
+    /// By how much one round trip differs from the one before, on average, in microseconds.
+    jitter: u64,
+    rtt_last: Option<u64>,
+    /// What was seen in this while.
+    seen: Option<Seen>,
+    verdict: Option<Verdict>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct InFlight {
+    tick: Tick,
+    sent: Micros,
+    bytes: usize,
+}
+
+/// What acknowledgements tell in a while.
+#[derive(Clone, Copy, Debug)]
+struct Seen {
+    since: Micros,
+    /// The least round trip.
+    quickest: u64,
+    /// Bytes that arrived.
+    bytes: u64,
+}
+
+/// What a while of acknowledgements says of the link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Frames queue on the way.
+    Queues {
+        /// What arrives all the same, in bytes per second.
+        arriving_bytes_per_s: u64,
+        /// For how long they do, at least.
+        queue_micros: u64,
+    },
+    /// They do not.
+    Calm,
 }
 
 /// What an acknowledgement was worth.
@@ -53,29 +92,35 @@ impl Default for AckWindow {
         Self {
             in_flight: VecDeque::with_capacity(WINDOW_FRAMES_MAX),
             rtt_min: None,
-            cut_frames: 0,
-            steered_at: Micros(0),
-            quickest: None,
+            rtt_before: None,
+            rtt_since: Micros(0),
+            in_flight_bytes: 0,
+            jitter: 0,
+            rtt_last: None,
+            seen: None,
+            verdict: None,
         }
     }
 }
 
 impl AckWindow {
-    /// Whether another frame may be packed, at `frames_per_s`.
+    /// Whether another frame may be packed, at `frames_per_s` and `bytes_per_s`.
     #[must_use]
-    pub fn is_open(&self, frames_per_s: u16) -> bool {
-        self.in_flight.len() < self.size(frames_per_s)
+    pub fn is_open(&self, frames_per_s: u16, bytes_per_s: u32) -> bool {
+        self.in_flight.len() < self.size(frames_per_s) && self.in_flight_bytes <= self.bytes_max(bytes_per_s)
+    }
+
+    /// How many bytes may be in flight: what the client is sent in a round trip and while it collects acknowledgements.
+    fn bytes_max(&self, bytes_per_s: u32) -> usize {
+        let micros = self.rtt_micros().unwrap_or(0) + QUEUE_BYTES_MICROS;
+        ((u64::from(bytes_per_s) * micros / 1_000_000) as usize).max(IN_FLIGHT_BYTES_MIN)
     }
 
     /// How many frames may be in flight: as many as a round trip takes, and those that the client collects
-    /// before it acknowledges; fewer while they queue on the way.
+    /// before it acknowledges.
     #[must_use]
     pub fn size(&self, frames_per_s: u16) -> usize {
-        self.size_on_a_free_link(frames_per_s).saturating_sub(self.cut_frames).max(WINDOW_FRAMES_FLOOR)
-    }
-
-    fn size_on_a_free_link(&self, frames_per_s: u16) -> usize {
-        let round_trip = self.rtt_min.map_or(0, |(micros, _)| {
+        let round_trip = self.rtt_micros().map_or(0, |micros| {
             let frames = ((micros + JITTER_MICROS) * u64::from(frames_per_s)).div_ceil(1_000_000);
             usize::try_from(frames).unwrap_or(usize::MAX)
         });
@@ -85,59 +130,74 @@ impl AckWindow {
     }
 
     /// A frame was handed out.
-    pub fn sent(&mut self, tick: Tick, now: Micros) {
+    pub fn sent(&mut self, tick: Tick, bytes: usize, now: Micros) {
         debug_assert!(self.in_flight.len() < WINDOW_FRAMES_MAX);
-        self.in_flight.push_back((tick, now));
+        self.in_flight.push_back(InFlight { tick, sent: now, bytes });
+        self.in_flight_bytes += bytes;
+    }
+
+    /// What the last while said of the link, once.
+    pub fn take_verdict(&mut self) -> Option<Verdict> {
+        self.verdict.take()
     }
 
     /// The client says which frame it applied last. `newest` is the tick of the last frame handed out.
-    pub fn acknowledged(
-        &mut self,
-        ack: &Ack,
-        newest: Option<Tick>,
-        frames_per_s: u16,
-        now: Micros,
-    ) -> AckOutcome {
+    pub fn acknowledged(&mut self, ack: &Ack, newest: Option<Tick>, now: Micros) -> AckOutcome {
         if newest.is_none_or(|newest| ack.applied.since(newest) > 0) {
             return AckOutcome::False;
         }
-        let Some(place) = self.in_flight.iter().position(|(tick, _)| *tick == ack.applied) else {
+        let Some(place) = self.in_flight.iter().position(|frame| frame.tick == ack.applied) else {
             return AckOutcome::Stale;
         };
-        let (_, sent) = self.in_flight[place];
+        let InFlight { sent, .. } = self.in_flight[place];
         let sample = now.since(sent).saturating_sub(u64::from(ack.held_ms) * 1000);
-        let keep = self.rtt_min.filter(|(least, at)| *least < sample && now.since(*at) < RTT_MEMORY_MICROS);
-        self.rtt_min = keep.or(Some((sample, now)));
-        self.in_flight.drain(..=place);
-        self.steer(sample, frames_per_s, now);
+        self.round_trip(sample, now);
+        let bytes: usize = self.in_flight.drain(..=place).map(|frame| frame.bytes).sum();
+        self.in_flight_bytes -= bytes;
+        self.judge(sample, bytes as u64, now);
         AckOutcome::Fresh
     }
 
-    /// Once in a while: halves the window when frames queue on the way, lets it grow slowly when they do not.
-    fn steer(&mut self, sample_micros: u64, frames_per_s: u16, now: Micros) {
-        let (quickest, since) = self.quickest.unwrap_or((u64::MAX, now));
-        let quickest = quickest.min(sample_micros);
-        let least = self.rtt_min.map_or(sample_micros, |(micros, _)| micros);
+    /// A round trip was measured.
+    pub fn round_trip(&mut self, micros: u64, now: Micros) {
+        if now.since(self.rtt_since) >= RTT_MEMORY_MICROS {
+            (self.rtt_before, self.rtt_since) = (self.rtt_min.take(), now);
+        }
+        if let Some(last) = self.rtt_last.replace(micros) {
+            self.jitter = (self.jitter * 15 + micros.abs_diff(last)) / 16;
+        }
+        self.rtt_min = Some(self.rtt_min.map_or(micros, |least| least.min(micros)));
+    }
+
+    /// Once in a while: whether frames queue on the way, and if so, what arrives all the same.
+    fn judge(&mut self, sample_micros: u64, bytes: u64, now: Micros) {
+        let mut seen = self.seen.take().unwrap_or(Seen { since: now, quickest: u64::MAX, bytes: 0 });
+        let least = self.rtt_micros().unwrap_or(sample_micros);
+        let passed = now.since(seen.since);
+        seen.quickest = seen.quickest.min(sample_micros);
+        // What the first one brought had arrived before.
+        seen.bytes += if passed == 0 { 0 } else { bytes };
         // What is in flight was sent before the last change; it cannot tell yet what that did.
-        if now.since(since) < WHILE_MICROS.max(least) {
-            self.quickest = Some((quickest, since));
+        if passed < WHILE_MICROS.max(least) {
+            self.seen = Some(seen);
             return;
         }
-        self.quickest = None;
-        if quickest > least + QUEUE_MICROS {
-            let free = self.size_on_a_free_link(frames_per_s);
-            self.cut_frames = free - (self.size(frames_per_s) / 2).clamp(WINDOW_FRAMES_FLOOR, free);
-            self.steered_at = now;
-        } else if self.cut_frames > 0 && now.since(self.steered_at) >= CALM_MICROS {
-            self.cut_frames -= 1;
-            self.steered_at = now;
+        if seen.quickest > least + QUEUE_MICROS.max(JITTER_SLACK_MICROS + JITTERS * self.jitter) {
+            self.verdict = Some(Verdict::Queues {
+                arriving_bytes_per_s: seen.bytes * 1_000_000 / passed,
+                queue_micros: seen.quickest - least,
+            });
+            return;
+        }
+        if seen.quickest <= least + CALM_QUEUE_MICROS {
+            self.verdict = Some(Verdict::Calm);
         }
     }
 
     /// The least round trip lately.
     #[must_use]
     pub fn rtt_micros(&self) -> Option<u64> {
-        self.rtt_min.map(|(micros, _)| micros)
+        self.rtt_min.into_iter().chain(self.rtt_before).min()
     }
 }
 
@@ -151,14 +211,14 @@ mod tests {
     fn closes_and_opens() {
         let mut window = AckWindow::default();
         for tick in 0..WINDOW_FRAMES_MIN as u32 {
-            assert!(window.is_open(30));
-            window.sent(Tick(tick), Micros(u64::from(tick) * 33 * MS));
+            assert!(window.is_open(30, 64_000));
+            window.sent(Tick(tick), 100, Micros(u64::from(tick) * 33 * MS));
         }
-        assert!(!window.is_open(30));
+        assert!(!window.is_open(30, 64_000));
         let ack = Ack { applied: Tick(3), held_ms: 20 };
-        assert_eq!(window.acknowledged(&ack, Some(Tick(5)), 30, Micros(219 * MS)), AckOutcome::Fresh);
+        assert_eq!(window.acknowledged(&ack, Some(Tick(5)), Micros(219 * MS)), AckOutcome::Fresh);
         assert_eq!(window.rtt_micros(), Some(100 * MS));
-        assert!(window.is_open(30));
+        assert!(window.is_open(30, 64_000));
         // 100 ms and as much jitter at 30 frames/s are 6 frames in flight.
         assert_eq!(window.size(30), 6 + usize::from(ACK_EVERY_FRAMES) + 1);
     }
@@ -167,20 +227,20 @@ mod tests {
     fn lies_are_told_apart() {
         let mut window = AckWindow::default();
         let ack = |tick| Ack { applied: Tick(tick), held_ms: 0 };
-        assert_eq!(window.acknowledged(&ack(5), None, 30, Micros(0)), AckOutcome::False);
-        window.sent(Tick(7), Micros(0));
-        assert_eq!(window.acknowledged(&ack(8), Some(Tick(7)), 30, Micros(0)), AckOutcome::False);
-        assert_eq!(window.acknowledged(&ack(6), Some(Tick(7)), 30, Micros(0)), AckOutcome::Stale);
-        assert_eq!(window.acknowledged(&ack(7), Some(Tick(7)), 30, Micros(0)), AckOutcome::Fresh);
-        assert_eq!(window.acknowledged(&ack(7), Some(Tick(7)), 30, Micros(0)), AckOutcome::Stale);
+        assert_eq!(window.acknowledged(&ack(5), None, Micros(0)), AckOutcome::False);
+        window.sent(Tick(7), 100, Micros(0));
+        assert_eq!(window.acknowledged(&ack(8), Some(Tick(7)), Micros(0)), AckOutcome::False);
+        assert_eq!(window.acknowledged(&ack(6), Some(Tick(7)), Micros(0)), AckOutcome::Stale);
+        assert_eq!(window.acknowledged(&ack(7), Some(Tick(7)), Micros(0)), AckOutcome::Fresh);
+        assert_eq!(window.acknowledged(&ack(7), Some(Tick(7)), Micros(0)), AckOutcome::Stale);
     }
 
     #[test]
     fn a_held_time_that_is_too_long_does_not_underflow() {
         let mut window = AckWindow::default();
-        window.sent(Tick(1), Micros(0));
+        window.sent(Tick(1), 100, Micros(0));
         let ack = Ack { applied: Tick(1), held_ms: u16::MAX };
-        assert_eq!(window.acknowledged(&ack, Some(Tick(1)), 30, Micros(5)), AckOutcome::Fresh);
+        assert_eq!(window.acknowledged(&ack, Some(Tick(1)), Micros(5)), AckOutcome::Fresh);
         assert_eq!(window.rtt_micros(), Some(0));
     }
 }

@@ -9,6 +9,12 @@ mod input_buffer;
 
 mod ack_window;
 
-pub use ack_window::{AckOutcome, AckWindow};
+mod pace;
+
+mod allowance;
+
+pub use ack_window::{AckOutcome, AckWindow, Verdict};
+pub use allowance::{Allowance, BUDGET_BYTES_MIN};
 pub use budget::Budget;
 pub use input_buffer::{InputBuffer, Outcome, Stamped};
+pub use pace::Pace;

@@ -57,6 +57,12 @@ pub trait Game: Serialize + DeserializeOwned + Sized + Send + 'static {
         Interest::Everything
     }
 
+    /// How often clients are told of entities of a kind, by their distance. Asked once per tick and kind.
+    fn detail(&self, kind: KindId) -> Detail {
+        let _ = kind;
+        Detail::default()
+    }
+
     /// Whether a client may know of an entity at all, however near: stealth, fog, secrets of a team. Asked for
     /// entities within reach, every few ticks and in every tick after [`World::visibility_changed`]; a client that
     /// may not is told nothing of it, not even that it exists.
@@ -85,6 +91,7 @@ impl<'a, P: Protocol> Stage<'a, P> {
         world: &'a mut World<P>,
         events: &'a mut Vec<(Recipients, P::Event)>,
     ) -> Self {
+        world.begin_tick(tick);
         Self { tick, tick_seconds, world, events }
     }
 
@@ -145,6 +152,22 @@ pub enum Interest {
         /// Farther than this leaves; at least `enter`.
         leave: f32,
     },
+}
+
+/// How often clients are told of entities: up to a distance at the first of the room's cadences, up to another at the
+/// second, beyond it at the third. A client that lacks the bandwidth is told less often, of the farthest first.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Detail {
+    /// In the game's unit; entities without a position are always within. A weapon should reach no farther.
+    pub fast_within: f32,
+    /// In the game's unit; at least `fast_within`.
+    pub medium_within: f32,
+}
+
+impl Default for Detail {
+    fn default() -> Self {
+        Self { fast_within: f32::INFINITY, medium_within: f32::INFINITY }
+    }
 }
 
 /// Why a game does not let a client in.

@@ -9,7 +9,7 @@ mod id_dealer;
 mod grid;
 
 pub(crate) use game::avatar_id;
-pub use game::{Game, Inputs, Interest, Recipients, Refusal, Stage, Viewpoint};
+pub use game::{Detail, Game, Inputs, Interest, Recipients, Refusal, Stage, Viewpoint};
 pub use grid::Grid;
 pub use id_dealer::IdDealer;
 pub use world::{Entity, EntityKey, NewEntity, Team, World};

@@ -2,11 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 use slotmap::{SlotMap, new_key_type};
-use tickwire_shared::limits::SPAWN_BYTES_MAX;
+use tickwire_shared::limits::{COLUMNS_MAX, SPAWN_BYTES_MAX};
+use tickwire_shared::schema::{Plan, ReplicateKinds, View};
 use tickwire_shared::wire::codec;
-use tickwire_shared::{ClientId, NetId, Protocol};
+use tickwire_shared::{ClientId, NetId, Protocol, Tick};
 
-use super::id_dealer::IdDealer;
+use super::id_dealer::{Birth, IdDealer};
 
 new_key_type! {
     /// An entity inside its room. Never leaves the server; clients know a [`NetId`].
@@ -62,8 +63,17 @@ pub struct World<P: Protocol> {
     ids: IdDealer,
     /// Entities that `order` still names and that are gone.
     gone: usize,
-    /// Set by [`World::visibility_changed`] until the next snapshot.
-    visibility_changed: bool,
+    /// Noted by [`World::visibility_changed`] until the next snapshot.
+    visibility_changed: Vec<EntityKey>,
+    /// The step that is being made.
+    tick: Tick,
+    /// Tells which fields are public.
+    #[serde(skip, default = "plan_of::<P>")]
+    plan: Plan,
+}
+
+fn plan_of<P: Protocol>() -> Plan {
+    Plan::new(&P::schema())
 }
 
 impl<P: Protocol> World<P> {
@@ -75,7 +85,9 @@ impl<P: Protocol> World<P> {
             order: Vec::new(),
             ids: IdDealer::new(key),
             gone: 0,
-            visibility_changed: false,
+            visibility_changed: Vec::new(),
+            tick: Tick(0),
+            plan: plan_of::<P>(),
         }
     }
 
@@ -86,17 +98,30 @@ impl<P: Protocol> World<P> {
     /// of its players there cuts them first.
     pub fn spawn(&mut self, new: NewEntity<P>) -> EntityKey {
         let NewEntity { state, spawn, owner, team } = new;
-        let bytes = codec::encode(&spawn).len();
+        let blob = codec::encode(&spawn);
+        let bytes = blob.len();
         assert!(bytes <= SPAWN_BYTES_MAX, "a spawn blob of {bytes} bytes, over {SPAWN_BYTES_MAX}");
-        let id = self.ids.deal();
+        let id = self.deal_id(&state, &blob);
         let key = self.entities.insert(Entity { id, state, spawn, owner, team, cut: false });
         self.order.push(key);
         key
     }
 
+    fn deal_id(&mut self, state: &P::Entity, spawn: &[u8]) -> NetId {
+        let mut columns = [0; COLUMNS_MAX];
+        state.capture(&mut columns);
+        let kind = state.kind();
+        let mut public = [0; COLUMNS_MAX];
+        for field in self.plan.kind(kind).seen(View::Public) {
+            public[field.first..field.first + field.columns].copy_from_slice(field.of(&columns));
+        }
+        self.ids.deal(&Birth { tick: self.tick, kind: kind.0, columns: &public[..self.plan.stride], spawn })
+    }
+
     /// Removes an entity; `None` when it is gone already.
     pub fn despawn(&mut self, key: EntityKey) -> Option<Entity<P>> {
         let entity = self.entities.remove(key)?;
+        self.ids.free(entity.id, self.tick);
         self.gone += 1;
         if self.gone * 2 > self.order.len() {
             self.order.retain(|key| self.entities.contains_key(*key));
@@ -112,10 +137,10 @@ impl<P: Protocol> World<P> {
         }
     }
 
-    /// Says that [`Game::may_see`](super::Game::may_see) may now answer otherwise than before, so that clients
-    /// follow in this very tick.
-    pub fn visibility_changed(&mut self) {
-        self.visibility_changed = true;
+    /// Says that [`Game::may_see`](super::Game::may_see) may now answer otherwise than before for this entity, so that
+    /// clients follow in this very tick.
+    pub fn visibility_changed(&mut self, key: EntityKey) {
+        self.visibility_changed.push(key);
     }
 
     /// One entity.
@@ -153,8 +178,12 @@ impl<P: Protocol> World<P> {
         self.iter().map(|(key, _)| key).collect()
     }
 
-    pub(crate) fn take_visibility_changed(&mut self) -> bool {
-        std::mem::take(&mut self.visibility_changed)
+    pub(crate) fn drain_visibility_changed(&mut self) -> impl Iterator<Item = EntityKey> + '_ {
+        self.visibility_changed.drain(..)
+    }
+
+    pub(crate) fn begin_tick(&mut self, tick: Tick) {
+        self.tick = tick;
     }
 
     pub(crate) fn clear_cut(&mut self, key: EntityKey) {

@@ -1,31 +1,34 @@
-//! The world as integers: once per tick every entity's state is quantized into a table, beside its four states
-//! before, and the update between them is coded, once for all clients that see it.
+//! The world as integers: once per tick every entity's state is quantized into a table. For each tier that samples it
+//! at this tick it is put beside the four samples before, and the update between them is coded, once for all clients
+//! that are told of it so.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use glam::Vec3;
 use slotmap::SecondaryMap;
 use tickwire_shared::limits::{COLUMNS_MAX, HISTORY};
 use tickwire_shared::schema::{FieldClass, FieldPlan, KindPlan, Plan, ReplicateKinds, View};
-use tickwire_shared::wire::bits::{BitStrings, BitWriter};
+use tickwire_shared::wire::cadence::{Cadences, TIERS, Tier};
 use tickwire_shared::wire::codec;
 use tickwire_shared::wire::quantize;
 use tickwire_shared::wire::residual::{Coder, Window};
 use tickwire_shared::wire::tables::Tables;
 use tickwire_shared::wire::training::Recorded;
 use tickwire_shared::wire::update::{self, Step};
-use tickwire_shared::{ClientId, KindId, NetId, Protocol};
+use tickwire_shared::{ClientId, KindId, NetId, Protocol, Tick};
 
+use super::cadence::{Schedule, Section};
+use super::history::{History, Samples};
+use super::roster::RosterSlot;
+use super::updates::{Lane, Update, Updates};
 use crate::simulation::{EntityKey, Team, World};
 
-/// Most bits that are spliced in one go.
-const SHORT_BITS: u16 = 56;
+/// A row is used again this long after its entity is gone, when every client that is in step has dropped it.
+const ROW_REST_TICKS: u64 = 64;
 
-/// For so many ticks a paused client can be told differences to what it holds.
-const RING_TICKS: usize = 64;
-
-/// States in one row: the new one and the four that clients hold before it.
-const STATES: usize = HISTORY + 1;
+/// About what an enter takes besides the spawn blob, in bits.
+const RECORD_BITS: i64 = 140;
 
 /// One entity in the table. A row is used again after its entity is gone; the id tells them apart.
 #[derive(Clone, Debug)]
@@ -44,38 +47,27 @@ pub struct Row {
     pub team: Team,
     /// Where it is, in the game's unit, as quantized; `None` for kinds without a position.
     pub place: Option<Vec3>,
-    /// For each view, the first tick at which the four states before it are equal, if nothing changes again.
-    rests_from: [u64; View::ALL.len()],
+    /// The widest view that differs from the ones below it.
+    views: View,
+    tiers: [Sampling; TIERS],
     /// The tick of its last cut; 0 before the first.
     cut_at: u64,
-    /// The tick at which its window last became one state, four times: of its spawn or its last cut.
-    whole_at: u64,
+    /// About what its spawn blob takes.
+    spawn_bytes: u32,
+    /// How many roster slots are told of it, by lane: nothing is coded that nobody is told.
+    told: [u32; Lane::COUNT],
 }
 
-/// One row's update of this tick as one view sees it, small enough that packing a client stays in the cache.
+/// How a row fares at one tier.
 #[derive(Clone, Copy, Debug)]
-pub struct Update {
-    /// The bits themselves, or where they are when there are more than a word holds.
-    word: u64,
-    bits: u16,
-    /// What it asks of a client.
-    pub due: Due,
-}
-
-impl Update {
-    /// Nothing to do.
-    pub const STILL: Self = Self { word: 0, bits: 0, due: Due::Still };
-}
-
-/// What a client would have to do about a row at this tick.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Due {
-    /// Four equal states and the same again: nothing.
-    Still,
-    /// Four equal states and now another.
-    Awakes,
-    /// It has been moving: an update is due even if it was foreseen.
-    Moves,
+struct Sampling {
+    section: Section,
+    /// For each view, the tick since when its window is four equal states, or will be if nothing changes.
+    still_at: [u64; View::ALL.len()],
+    /// The tick at which its window last became one state, four times: of its spawn, or of the sample after a cut.
+    whole_at: u64,
+    /// Whether it was cut since the last sample.
+    cut: bool,
 }
 
 /// The table.
@@ -83,84 +75,91 @@ pub enum Due {
 pub struct Capture {
     plan: Plan,
     tables: Arc<Tables>,
+    schedule: Schedule,
     rows: Vec<Row>,
-    /// `STATES` states of `plan.stride` columns for each row, the newest first.
-    states: Vec<i32>,
-    /// The newest states of all rows at each of the last ticks, in a ring: what paused clients still hold.
-    past: Vec<Vec<i32>>,
-    free: Vec<u32>,
+    history: History,
+    updates: Updates,
+    free: VecDeque<(u64, u32)>,
     by_key: SecondaryMap<EntityKey, u32>,
-    strings: BitStrings,
-    /// For each view, this tick's update of each row.
-    updates: [Vec<Update>; View::ALL.len()],
     tick: u64,
-    last_edit: u64,
+    edited: Vec<u32>,
+    is_edited: Vec<bool>,
     seen: Vec<bool>,
+    cuts: Vec<EntityKey>,
 }
 
 impl Capture {
     /// An empty table, coding with `tables`.
     #[must_use]
-    pub fn new(plan: Plan, tables: Arc<Tables>) -> Self {
+    pub fn new(plan: Plan, tables: Arc<Tables>, cadences: Cadences) -> Self {
         Self {
+            history: History::new(plan.stride),
+            schedule: Schedule::new(cadences),
             plan,
             tables,
             rows: Vec::new(),
-            states: Vec::new(),
-            past: vec![Vec::new(); RING_TICKS],
-            free: Vec::new(),
+            updates: Updates::default(),
+            free: VecDeque::new(),
             by_key: SecondaryMap::new(),
-            strings: BitStrings::default(),
-            updates: Default::default(),
             tick: 0,
-            last_edit: 0,
+            edited: Vec::new(),
+            is_edited: Vec::new(),
             seen: Vec::new(),
+            cuts: Vec::new(),
         }
     }
 
     /// Takes in the world as it is after the step of `tick`. To be called for every tick, once.
     pub fn capture<P: Protocol>(&mut self, world: &mut World<P>, tick: u64) {
-        self.tick = tick;
-        self.strings.clear();
-        self.seen.clear();
-        self.seen.resize(self.rows.len(), false);
-        let mut cuts = Vec::new();
+        self.begin(tick);
         for (key, entity) in world.iter() {
             let mut state = [0; COLUMNS_MAX];
             entity.state.capture(&mut state);
             let row = match self.by_key.get(key).copied() {
-                Some(row) => {
-                    self.seen[row as usize] = true;
-                    self.advance(row, &state, entity.cut);
+                Some(row) => row,
+                None => {
+                    let row = self.add(key, entity.id, entity.state.kind(), &state);
+                    self.rows[row as usize].spawn_bytes = codec::encode(&entity.spawn).len() as u32;
                     row
                 }
-                None => self.add(key, entity.id, entity.state.kind(), &state),
             };
+            self.seen[row as usize] = true;
+            self.advance(row, &state, entity.cut);
             let entry = &mut self.rows[row as usize];
             if (entry.owner, entry.team) != (entity.owner, entity.team) {
                 (entry.owner, entry.team) = (entity.owner, entity.team);
-                self.last_edit = tick;
+                self.edit(row);
             }
             if entity.cut {
-                cuts.push(key);
+                self.cuts.push(key);
             }
         }
-        cuts.into_iter().for_each(|key| world.clear_cut(key));
-        self.drop_unseen();
-        self.remember();
-        if world.take_visibility_changed() {
-            self.last_edit = tick;
+        self.cuts.drain(..).for_each(|key| world.clear_cut(key));
+        for key in world.drain_visibility_changed() {
+            if let Some(row) = self.by_key.get(key).copied() {
+                self.edit(row);
+            }
         }
+        self.drop_unseen();
+    }
+
+    fn begin(&mut self, tick: u64) {
+        if self.schedule.is_frame_tick() {
+            self.edited.drain(..).for_each(|row| self.is_edited[row as usize] = false);
+        }
+        self.tick = tick;
+        self.schedule.at(Tick(tick as u32));
+        self.history.begin(tick, self.rows.len());
+        self.updates.begin(self.rows.len());
+        self.seen.fill(false);
     }
 
     fn add(&mut self, key: EntityKey, id: NetId, kind: KindId, state: &[i32]) -> u32 {
-        let stride = self.plan.stride;
-        let row = self.free.pop().unwrap_or_else(|| {
-            self.states.resize(self.states.len() + STATES * stride, 0);
-            self.seen.push(true);
-            self.updates.iter_mut().for_each(|updates| updates.push(Update::STILL));
-            self.rows.len() as u32
-        });
+        let tick = self.tick;
+        let rested = self.free.front().is_some_and(|(gone, _)| gone + ROW_REST_TICKS <= tick);
+        let reused = if rested { self.free.pop_front() } else { None };
+        let row = reused.map_or(self.rows.len() as u32, |(_, row)| row);
+        let plan = self.plan.kind(kind);
         let entry = Row {
             id,
             alive: true,
@@ -168,77 +167,95 @@ impl Capture {
             kind,
             owner: None,
             team: Team::NONE,
-            place: place_of(self.plan.kind(kind), state),
-            rests_from: [self.tick + 1; View::ALL.len()],
+            place: place_of(plan, state),
+            views: plan.views,
+            tiers: Tier::ALL.map(|tier| Sampling {
+                section: self.schedule.section(tier, id),
+                still_at: [tick; View::ALL.len()],
+                whole_at: tick,
+                cut: false,
+            }),
             cut_at: 0,
-            whole_at: self.tick,
+            spawn_bytes: 0,
+            told: [0; Lane::COUNT],
         };
-        self.updates.iter_mut().for_each(|updates| updates[row as usize] = Update::STILL);
         match self.rows.get_mut(row as usize) {
             Some(old) => *old = entry,
-            None => self.rows.push(entry),
+            None => {
+                self.rows.push(entry);
+                self.history.begin(tick, self.rows.len());
+                self.updates.grow(self.rows.len());
+                self.seen.push(true);
+                self.is_edited.push(false);
+            }
         }
-        self.seen[row as usize] = true;
-        fill(self.row_states(row), stride, state);
+        for tier in Tier::ALL {
+            fill(self.history.window_mut(row, tier), self.plan.stride, state);
+            View::ALL.into_iter().for_each(|view| self.updates.still(row, Lane::new(tier, view)));
+        }
         self.by_key.insert(key, row);
-        self.last_edit = self.tick;
+        self.edit(row);
         row
     }
 
-    /// One more state of a known entity: shift, note what changed, and code the update.
-    fn advance(&mut self, row: u32, state: &[i32], cut: bool) {
-        let stride = self.plan.stride;
-        let (index, tick) = (row as usize, self.tick);
-        let Self { plan, tables, rows, states, strings, updates, .. } = self;
-        let entry = &mut rows[index];
-        let kind = plan.kind(entry.kind);
-        let table = &mut states[index * STATES * stride..(index + 1) * STATES * stride];
-        updates.iter_mut().for_each(|updates| updates[index] = Update::STILL);
-        let changed = table[..kind.columns] != state[..kind.columns];
-        if !changed && !cut && entry.rests_from.iter().all(|from| *from < tick) {
-            return;
+    fn edit(&mut self, row: u32) {
+        if !std::mem::replace(&mut self.is_edited[row as usize], true) {
+            self.edited.push(row);
         }
-        table.copy_within(0..HISTORY * stride, stride);
-        let old = Window::new(&table[stride..], stride);
-        for view in View::ALL.into_iter().filter(|view| *view <= kind.views) {
-            let differs = cut || kind.seen(view).any(|field| field.of(old.state(0)) != field.of(state));
-            let rested = entry.rests_from[view as usize] <= tick;
-            if rested && !differs {
-                continue;
-            }
-            let from = strings.len_bits();
-            let step = if cut { Step::Cut } else { Step::Moved };
-            update::write(kind, view, step, old, state, &mut Coder { tables, out: strings });
-            let bits = strings.len_bits() - from;
-            let due = if rested { Due::Awakes } else { Due::Moves };
-            let word = strings.short(from, bits).unwrap_or(from as u64);
-            updates[view as usize][index] = Update { word, bits: bits as u16, due };
-            if cut {
-                entry.rests_from[view as usize] = tick + 1;
-            } else if differs {
-                entry.rests_from[view as usize] = tick + HISTORY as u64;
-            }
-        }
-        // Kinds without team or owner fields are coded once, whoever looks.
-        for view in View::ALL.into_iter().filter(|view| *view > kind.views) {
-            updates[view as usize][index] = updates[kind.views as usize][index];
-            entry.rests_from[view as usize] = entry.rests_from[kind.views as usize];
-        }
-        if cut {
-            (entry.cut_at, entry.whole_at) = (tick, tick);
-            fill(table, stride, state);
-        } else {
-            table[..stride].copy_from_slice(&state[..stride]);
-        }
-        entry.place = place_of(kind, state);
     }
 
-    fn remember(&mut self) {
-        let stride = self.plan.stride;
-        let past = &mut self.past[self.tick as usize % RING_TICKS];
-        past.clear();
-        for states in self.states.chunks_exact((STATES * stride).max(1)) {
-            past.extend_from_slice(&states[..stride]);
+    /// A known entity's state at this tick.
+    fn advance(&mut self, row: u32, state: &[i32], cut: bool) {
+        self.history.note(row, state);
+        let entry = &mut self.rows[row as usize];
+        entry.place = place_of(self.plan.kind(entry.kind), state);
+        if cut {
+            entry.cut_at = self.tick;
+        }
+        for tier in Tier::ALL {
+            let sampling = &mut self.rows[row as usize].tiers[tier.index()];
+            sampling.cut |= cut;
+            if self.schedule.is_due(sampling.section) && sampling.whole_at < self.tick {
+                self.sample(row, tier, state);
+            }
+        }
+    }
+
+    /// One more sample of a tier: note what changed, code the update, shift the window.
+    fn sample(&mut self, row: u32, tier: Tier, state: &[i32]) {
+        let Self { plan, tables, rows, history, updates, tick, schedule, .. } = self;
+        let (stride, tick) = (plan.stride, *tick);
+        let Row { kind, tiers, told, .. } = &mut rows[row as usize];
+        let (kind, sampling) = (plan.kind(*kind), &mut tiers[tier.index()]);
+        let cut = std::mem::take(&mut sampling.cut);
+        let table = history.window_mut(row, tier);
+        let changed = table[..kind.columns] != state[..kind.columns];
+        let old = Window::new(table, stride);
+        for view in View::ALL.into_iter().filter(|view| *view <= kind.views) {
+            let lane = Lane::new(tier, view);
+            let differs =
+                cut || changed && kind.seen(view).any(|field| field.of(old.state(0)) != field.of(state));
+            let still_at = &mut sampling.still_at[view as usize];
+            let rested = *still_at < tick;
+            if rested && !differs || told[lane.index()] == 0 {
+                updates.still(row, lane);
+            } else {
+                let step = if cut { Step::Cut } else { Step::Moved };
+                updates.code(row, lane, rested, |out| {
+                    update::write(kind, view, step, old, state, &mut Coder { tables, out });
+                });
+            }
+            if cut {
+                *still_at = tick;
+            } else if differs {
+                *still_at = tick + (HISTORY as u64 - 1) * u64::from(schedule.cadences().period(tier));
+            }
+        }
+        if cut {
+            sampling.whole_at = tick;
+            fill(table, stride, state);
+        } else {
+            update::shift(table, stride, Step::Moved, &state[..stride]);
         }
     }
 
@@ -247,15 +264,23 @@ impl Capture {
             if self.rows[row].alive && !self.seen[row] {
                 self.rows[row].alive = false;
                 self.by_key.remove(self.rows[row].key);
-                self.free.push(row as u32);
-                self.last_edit = self.tick;
+                self.free.push_back((self.tick, row as u32));
+                self.edit(row as u32);
+                for lane in Tier::ALL.into_iter().flat_map(|tier| View::ALL.map(|view| Lane::new(tier, view)))
+                {
+                    self.updates.still(row as u32, lane);
+                }
             }
         }
     }
 
-    fn row_states(&mut self, row: u32) -> &mut [i32] {
-        let size = STATES * self.plan.stride;
-        &mut self.states[row as usize * size..(row as usize + 1) * size]
+    /// Clients' rosters changed: from the next sample on, a row is coded for so many more or fewer in a lane.
+    pub fn told(&mut self, row: u32, id: NetId, lane: Lane, more: bool) {
+        let row = &mut self.rows[row as usize];
+        if row.id == id {
+            let told = &mut row.told[lane.index()];
+            *told = if more { *told + 1 } else { told.saturating_sub(1) };
+        }
     }
 
     /// The coding tables.
@@ -270,17 +295,43 @@ impl Capture {
         &self.plan
     }
 
+    /// When which entities are sampled.
+    #[must_use]
+    pub fn schedule(&self) -> &Schedule {
+        &self.schedule
+    }
+
     /// The tick of the last capture.
     #[must_use]
     pub fn tick(&self) -> u64 {
         self.tick
     }
 
-    /// The last tick at which an entity was new or gone, changed owner or team, or the game said that visibility
-    /// changed: rosters may have to follow.
+    /// This tick's updates.
     #[must_use]
-    pub fn last_edit(&self) -> u64 {
-        self.last_edit
+    pub fn updates(&self) -> &Updates {
+        &self.updates
+    }
+
+    /// The update of a slot that is due at this tick.
+    #[must_use]
+    #[inline]
+    pub fn sample_of(&self, slot: &RosterSlot) -> Option<&Update> {
+        let due = self.schedule.is_due(slot.section);
+        due.then(|| &self.updates.of(slot.lane)[slot.row as usize])
+    }
+
+    /// The rows of entities that, since the frames before, are new or gone, changed owner or team, or may be seen by
+    /// others than before.
+    #[must_use]
+    pub fn edited(&self) -> &[u32] {
+        &self.edited
+    }
+
+    /// Whether a row is one of these.
+    #[must_use]
+    pub fn is_edited(&self, row: u32) -> bool {
+        self.is_edited[row as usize]
     }
 
     /// All rows, dead ones included.
@@ -299,8 +350,9 @@ impl Capture {
     pub fn record(&self) -> impl Iterator<Item = Recorded> + '_ {
         self.rows.iter().enumerate().filter(|(_, row)| row.alive).map(|(index, row)| {
             let columns = self.plan.kind(row.kind).columns;
-            let state = self.window(index as u32).state(0)[..columns].to_vec();
-            Recorded { id: row.id, kind: row.kind, cut: row.cut_at == self.tick, state }
+            let state = self.window(index as u32, Tier::FAST).state(0)[..columns].to_vec();
+            let cut = row.tiers[Tier::FAST.index()].whole_at == self.tick;
+            Recorded { id: row.id, kind: row.kind, cut, state }
         })
     }
 
@@ -310,73 +362,43 @@ impl Capture {
         self.by_key.get(key).copied()
     }
 
-    /// The window as it is after this tick: what a record carries, and what a client then holds.
+    /// The window of a tier as it is after this tick: what a record carries, and what a client then holds.
     #[must_use]
-    pub fn window(&self, row: u32) -> Window<'_> {
-        let size = STATES * self.plan.stride;
-        Window::new(&self.states[row as usize * size..(row as usize + 1) * size], self.plan.stride)
+    pub fn window(&self, row: u32, tier: Tier) -> Window<'_> {
+        self.history.window(row, tier)
     }
 
-    /// This tick's updates of all rows, as `view` sees them, for clients that followed until the tick before.
+    /// Writes a tier's window as it was at the end of tick `held` into `window`. `false` when that is too long ago,
+    /// or when the row has been cut since.
     #[must_use]
-    #[inline]
-    pub fn updates(&self, view: View) -> &[Update] {
-        &self.updates[view as usize]
-    }
-
-    /// Writes the row's window as it was at the end of tick `held` into `window`. `false` when that is too long ago, or
-    /// when the row has been cut since.
-    pub fn past_window(&self, row: u32, held: u64, window: &mut [i32]) -> bool {
-        let whole_at = self.row(row).whole_at;
-        let oldest = held.saturating_sub(HISTORY as u64 - 1).max(whole_at);
-        if whole_at > held || oldest + RING_TICKS as u64 <= self.tick {
-            return false;
-        }
-        let stride = self.plan.stride;
-        for age in 0..HISTORY {
-            let tick = held.saturating_sub(age as u64).max(whole_at);
-            let past = &self.past[tick as usize % RING_TICKS];
-            let state = &past[row as usize * stride..(row as usize + 1) * stride];
-            window[age * stride..(age + 1) * stride].copy_from_slice(state);
-        }
-        true
+    pub fn past_window(&self, row: u32, tier: Tier, held: u64, window: &mut [i32]) -> bool {
+        let entry = self.row(row);
+        let first = entry.tiers[tier.index()].whole_at;
+        let cadences = self.schedule.cadences();
+        let age = cadences.age(tier, cadences.phase(tier, entry.id), Tick(held as u32));
+        let newest = held.saturating_sub(u64::from(age));
+        let samples = Samples { newest, period: u64::from(cadences.period(tier)), first };
+        first.max(entry.cut_at) <= held && self.history.past_window(row, samples, window)
     }
 
     /// Whether a client that holds the row's window as of the end of tick `held` would hold the same now.
     #[must_use]
-    pub fn unchanged_since(&self, row: u32, view: View, held: u64) -> bool {
-        self.row(row).rests_from[view as usize] <= held + 1
+    pub fn unchanged_since(&self, row: u32, tier: Tier, view: View, held: u64) -> bool {
+        let row = self.row(row);
+        row.tiers[tier.index()].still_at[view.min(row.views) as usize] <= held
+    }
+}
+
+impl Row {
+    /// About what an enter of it takes, in bits.
+    pub(super) fn enter_bits(&self) -> i64 {
+        RECORD_BITS + 8 * i64::from(self.spawn_bytes)
     }
 
-    /// Appends an update; returns its length in bits.
-    pub fn splice(&self, update: &Update, out: &mut BitWriter) -> usize {
-        let bits = usize::from(update.bits);
-        if bits <= 64 {
-            out.put(update.word, bits as u32);
-        } else {
-            out.splice(self.strings.words(), update.word as usize, bits);
-        }
-        bits
-    }
-
-    /// Appends an update if its row moves, and nothing otherwise: without a branch for the usual lengths, since
-    /// which of its rows move is what a processor cannot foresee.
-    #[inline]
-    pub fn splice_moving(&self, update: &Update, out: &mut BitWriter) -> usize {
-        let moves = update.due == Due::Moves;
-        let mask = u64::from(moves).wrapping_neg();
-        if update.bits > SHORT_BITS {
-            return if moves { self.splice(update, out) } else { 0 };
-        }
-        let bits = u64::from(update.bits) & mask;
-        out.put(update.word & mask, bits as u32);
-        bits as usize
-    }
-
-    /// Bits of all updates coded in this tick.
+    /// Which updates a client gets that is told of it at `tier` as much as `view` shows.
     #[must_use]
-    pub fn coded_bits(&self) -> usize {
-        self.strings.len_bits()
+    pub fn lane(&self, tier: Tier, view: View) -> Lane {
+        Lane::new(tier, view.min(self.views))
     }
 }
 

@@ -1,13 +1,17 @@
-//! Which entities a client should see now, compared with its roster: who leaves, who enters, nearest first.
+//! Which entities a client should see now, compared with its roster: who leaves, who may enter, nearest first.
 
 use glam::Vec3;
 use tickwire_shared::ClientId;
 use tickwire_shared::limits::{ENTERS_PER_FRAME_MAX, ROSTER_MAX};
 use tickwire_shared::schema::View;
+use tickwire_shared::wire::cadence::Tier;
 
 use super::capture::{Capture, Row};
 use super::roster::{Roster, RosterSlot};
-use crate::simulation::{EntityKey, Grid, Interest, Team, Viewpoint};
+use crate::simulation::{Detail, EntityKey, Grid, Interest, Team, Viewpoint};
+
+/// A tier is left for a slower one only this much beyond its distance.
+const DETAIL_SLACK: f32 = 1.1;
 
 /// A client as interest sees it.
 #[derive(Clone, Copy, Debug)]
@@ -18,28 +22,43 @@ pub struct Seen {
     pub viewpoint: Viewpoint,
 }
 
-/// Finds leaves and enters. Holds scratch memory only, and the grid of this tick.
+/// What a game says of one kind.
+#[derive(Clone, Copy, Debug)]
+pub struct Sight {
+    /// How far it is seen.
+    pub interest: Interest,
+    /// How often it is told of.
+    pub detail: Detail,
+}
+
+/// What may be near whom at this tick.
 #[derive(Debug, Default)]
-pub(super) struct InterestStage {
+pub struct Neighbours {
     grid: Grid,
     /// The largest radius of any kind.
     radius_max: f32,
     /// Rows in everybody's reach: without a position, or of a kind that is seen from everywhere.
     everywhere: Vec<u32>,
+}
+
+/// Scratch memory for one client after the other.
+#[derive(Debug, Default)]
+pub(super) struct Search {
     /// For each row, whether the roster at hand has it.
     held: Vec<bool>,
     found: Vec<u32>,
-    entering: Vec<(f32, RosterSlot)>,
+    entering: Vec<RosterSlot>,
 }
 
-impl InterestStage {
-    /// To be called once per tick, after the capture. `interests` is by kind.
-    pub(super) fn prepare(&mut self, capture: &Capture, interests: &[Interest]) {
-        self.radius_max = interests
-            .iter()
-            .map(|interest| if let Interest::Radius { enter, .. } = interest { *enter } else { 0.0 })
-            .fold(0.0, f32::max);
-        let in_grid = |row: &Row| matches!(interests[usize::from(row.kind.0)], Interest::Radius { .. });
+impl Neighbours {
+    /// To be called once per tick, after the capture. `sights` is by kind.
+    pub fn prepare(&mut self, capture: &Capture, sights: &[Sight]) {
+        let radius = |sight: &Sight| match sight.interest {
+            Interest::Radius { enter, .. } => enter,
+            Interest::Everything => 0.0,
+        };
+        self.radius_max = sights.iter().map(radius).fold(0.0, f32::max);
+        let in_grid = |row: &Row| matches!(sights[usize::from(row.kind.0)].interest, Interest::Radius { .. });
         let rows = || capture.rows().iter().enumerate().filter(|(_, row)| row.alive);
         let places = rows().filter(|(_, row)| in_grid(row));
         self.grid
@@ -48,45 +67,42 @@ impl InterestStage {
         let everywhere = rows().filter(|(_, row)| row.place.is_none() || !in_grid(row));
         self.everywhere.extend(everywhere.map(|(index, _)| index as u32));
     }
+}
 
-    /// Removes from the roster what is not to be seen any more; tells the index at which each was removed.
-    pub(super) fn leaves(&self, eye: &Eye<'_>, roster: &mut Roster, leaves: &mut Vec<usize>) {
-        let mut index = 0;
-        while index < roster.slots().len() {
-            let slot = roster.slots()[index];
-            let row = eye.capture.row(slot.row);
-            if row.id == slot.id && slot.view == view_of(row, &eye.seen) && eye.sees(row, Bound::Leave) {
-                index += 1;
-            } else {
-                roster.leave(index);
-                leaves.push(index);
-            }
-        }
-    }
-
-    /// What should enter the roster, nearest first, as many as one frame may carry.
-    pub(super) fn enters(&mut self, eye: &Eye<'_>, roster: &Roster) -> impl Iterator<Item = RosterSlot> + '_ {
-        let Self { grid, radius_max, everywhere, held, found, entering } = self;
-        let from = eye.seen.viewpoint.position;
-        held.clear();
+impl Search {
+    /// What should enter the roster, nearest first, as many as one frame may carry; and how many it would be in all.
+    pub(super) fn enters(
+        &mut self,
+        neighbours: &Neighbours,
+        eye: &Eye<'_>,
+        roster: &Roster,
+    ) -> (&[RosterSlot], usize) {
+        let Self { held, found, entering } = self;
         held.resize(eye.capture.rows().len(), false);
         roster.slots().iter().for_each(|slot| held[slot.row as usize] = true);
         found.clear();
-        found.extend_from_slice(everywhere);
-        grid.near(from, *radius_max, |row| found.push(row));
+        found.extend_from_slice(&neighbours.everywhere);
+        neighbours
+            .grid
+            .near(eye.seen.viewpoint.position, neighbours.radius_max * eye.reach, |row| found.push(row));
         entering.clear();
         for index in found.iter().copied() {
-            let row = eye.capture.row(index);
-            if !held[index as usize] && eye.sees(row, Bound::Enter) {
-                held[index as usize] = true;
-                let distance = row.place.map_or(0.0, |place| place.distance_squared(from));
-                entering
-                    .push((distance, RosterSlot { row: index, id: row.id, view: view_of(row, &eye.seen) }));
+            // Twice in the grid, or held.
+            if !std::mem::replace(&mut held[index as usize], true) && eye.sees(index, Bound::Enter) {
+                entering.push(eye.slot(index));
             }
         }
-        entering.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.id.cmp(&b.1.id)));
-        entering.truncate(ENTERS_PER_FRAME_MAX.min(ROSTER_MAX.saturating_sub(roster.slots().len())));
-        entering.iter().map(|(_, slot)| *slot)
+        found.iter().for_each(|row| held[*row as usize] = false);
+        roster.slots().iter().for_each(|slot| held[slot.row as usize] = false);
+        let most = ENTERS_PER_FRAME_MAX.min(ROSTER_MAX.saturating_sub(roster.slots().len()));
+        let order = |a: &RosterSlot, b: &RosterSlot| a.distance.total_cmp(&b.distance).then(a.id.cmp(&b.id));
+        let all = entering.len();
+        if all > most {
+            entering.select_nth_unstable_by(most, order);
+            entering.truncate(most);
+        }
+        entering.sort_unstable_by(order);
+        (entering, all)
     }
 }
 
@@ -94,18 +110,76 @@ impl InterestStage {
 pub(super) struct Eye<'a> {
     pub(super) capture: &'a Capture,
     /// By kind.
-    pub(super) interests: &'a [Interest],
+    pub(super) sights: &'a [Sight],
     pub(super) seen: Seen,
     /// The game's own rule.
     pub(super) may_see: &'a dyn Fn(EntityKey) -> bool,
+    /// Share of every radius that this client's bandwidth is enough for.
+    pub(super) reach: f32,
 }
 
 impl Eye<'_> {
-    fn sees(&self, row: &Row, bound: Bound) -> bool {
-        let interest = self.interests[usize::from(row.kind.0)];
+    /// Whether a slot of the roster is to be seen no more; otherwise its distance is brought up to date.
+    pub(super) fn loses(&self, slot: &mut RosterSlot) -> bool {
+        let row = self.capture.row(slot.row);
+        slot.distance = self.distance(row);
+        row.id != slot.id || slot.view != view_of(row, &self.seen) || !self.sees(slot.row, Bound::Leave)
+    }
+
+    /// Whether an entity that was edited is one that this client may come to see by it.
+    pub(super) fn notices(&self, row: u32) -> bool {
+        self.sees(row, Bound::Enter)
+    }
+
+    /// A slot that was to enter some ticks ago, as it is now, if it is still to be seen.
+    pub(super) fn again(&self, slot: &RosterSlot) -> Option<RosterSlot> {
+        let same = self.capture.row(slot.row).id == slot.id;
+        (same && self.sees(slot.row, Bound::Enter)).then(|| self.slot(slot.row))
+    }
+
+    fn slot(&self, index: u32) -> RosterSlot {
+        let row = self.capture.row(index);
+        let distance = self.distance(row);
+        let (tier, view) = (self.natural_tier(row, distance, Tier::SLOW), view_of(row, &self.seen));
+        RosterSlot {
+            row: index,
+            id: row.id,
+            view,
+            tier,
+            lane: row.lane(tier, view),
+            section: self.capture.schedule().section(tier, row.id),
+            distance,
+            parked_at: 0,
+        }
+    }
+
+    /// How often a slot would be told of if bandwidth were no matter.
+    pub(super) fn tier_of(&self, slot: &RosterSlot) -> Tier {
+        self.natural_tier(self.capture.row(slot.row), slot.distance, slot.tier)
+    }
+
+    fn natural_tier(&self, row: &Row, distance: f32, now: Tier) -> Tier {
+        let Detail { fast_within, medium_within } = self.sights[usize::from(row.kind.0)].detail;
+        let slack = |tier: Tier| if now <= tier { DETAIL_SLACK } else { 1.0 };
+        if distance <= fast_within * slack(Tier::ALL[0]) {
+            Tier::ALL[0]
+        } else if distance <= medium_within * slack(Tier::ALL[1]) {
+            Tier::ALL[1]
+        } else {
+            Tier::ALL[2]
+        }
+    }
+
+    fn distance(&self, row: &Row) -> f32 {
+        row.place.map_or(0.0, |place| place.distance(self.seen.viewpoint.position))
+    }
+
+    fn sees(&self, index: u32, bound: Bound) -> bool {
+        let row = self.capture.row(index);
+        let interest = self.sights[usize::from(row.kind.0)].interest;
         row.alive
             && self.seen.viewpoint.avatar != Some(row.key)
-            && in_reach(row, self.seen.viewpoint.position, interest, bound)
+            && in_reach(row, self.seen.viewpoint.position, interest, bound, self.reach)
             && (self.may_see)(row.key)
     }
 }
@@ -117,9 +191,9 @@ enum Bound {
     Leave,
 }
 
-fn in_reach(row: &Row, from: Vec3, interest: Interest, bound: Bound) -> bool {
+fn in_reach(row: &Row, from: Vec3, interest: Interest, bound: Bound, reach: f32) -> bool {
     let (Some(place), Interest::Radius { enter, leave }) = (row.place, interest) else { return true };
-    let radius = if bound == Bound::Enter { enter } else { leave.max(enter) };
+    let radius = reach * if bound == Bound::Enter { enter } else { leave.max(enter) };
     place.distance_squared(from) <= radius * radius
 }
 

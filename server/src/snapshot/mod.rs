@@ -1,6 +1,12 @@
-//! From the world to each client's bytes, in the order of the files: the world is captured once, every update
-//! is coded once, each client's roster is brought up to date, and its frame is packed. Reads the world and
-//! never writes it.
+//! From the world to each client's bytes, in the order of the files: at which ticks entities are sampled, the world as
+//! integers with its past, every update coded once; then for each client who is seen, what is told of them within its
+//! budget, and the frame. Reads the world and never writes it.
+
+mod cadence;
+
+mod history;
+
+mod updates;
 
 mod capture;
 
@@ -8,9 +14,18 @@ mod roster;
 
 mod interest;
 
+mod share;
+
+mod packed;
+
+mod edits;
+
 mod pack;
 
+pub use cadence::{Schedule, Section};
 pub use capture::{Capture, Row};
-pub use interest::Seen;
-pub use pack::{FrameParts, Packed, Packer, QueuedEvent};
+pub use interest::{Neighbours, Seen, Sight};
+pub use pack::{FRAMING_BYTES, Packer, Snapshot};
+pub use packed::{FrameParts, PackCounts, Packed, QueuedEvent};
 pub use roster::{Roster, RosterSlot};
+pub use updates::{Due, Lane, Update, Updates};

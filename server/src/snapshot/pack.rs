@@ -3,187 +3,120 @@
 //! A client is *in the stream* when it holds every roster slot's window as of the tick before; it is then told
 //! the spliced updates. A client for which ticks were skipped is told records once, and is in the stream again.
 
-use std::sync::Arc;
-
-use tickwire_shared::limits::{COLUMNS_MAX, EVENTS_PER_FRAME_MAX, HISTORY};
+use tickwire_shared::limits::{COLUMNS_MAX, EVENTS_PER_FRAME_MAX};
 use tickwire_shared::schema::{Replicate, View};
 use tickwire_shared::wire::bits::{BitSink, BitWriter};
+use tickwire_shared::wire::cadence::Tier;
 use tickwire_shared::wire::checksum::Checksum;
-use tickwire_shared::wire::frame::{self, Enter, Header, InputAck, STILL_GROUP, Slots};
-use tickwire_shared::wire::record::{self, Gap};
+use tickwire_shared::wire::frame::{self, Header, STILL_GROUP, Slots};
 use tickwire_shared::wire::residual::{Coder, Window};
 use tickwire_shared::wire::update::{self, Step};
-use tickwire_shared::{NetId, Protocol, Tick};
+use tickwire_shared::{Protocol, Tick};
 
-use super::capture::{Capture, Due, Update, spawn_blob};
-use super::interest::{Eye, InterestStage, Seen};
-use super::roster::{Roster, RosterSlot};
-use crate::simulation::{EntityKey, Interest, Team, World};
+use super::capture::Capture;
+use super::edits::{self, Edits};
+use super::interest::{Eye, Neighbours, Search, Sight};
+use super::packed::{FrameParts, PackCounts, Packed, QueuedEvent};
+use super::roster::RosterSlot;
+use super::share::{Means, Spent, Wish};
+use super::updates::{Due, Update};
+use crate::simulation::World;
 
-/// Every this many ticks a client's interest is worked out anew, even if nothing new appeared.
+/// Every this many ticks a client's interest is worked out anew, even if nothing that it sees was edited.
 const INTEREST_TICKS: u64 = 4;
+/// Events of so many bytes go out however little the client may be sent; more wait for their share.
+const EVENT_BYTES_RESERVE: usize = 1024;
+/// Of a client that is told less than it could see, this part of a second's bytes, in bits, is kept for what averages do
+/// not foresee: half of what the bucket holds.
+const KEPT_PER_S: i64 = 2;
+/// About what a header takes, with a checksum and the length of the message, in bytes.
+const HEADER_BYTES: usize = 16;
 
-/// An event that waits for a client's next frame.
-#[derive(Clone, Debug)]
-pub struct QueuedEvent {
-    /// When it happened.
-    pub tick: u64,
-    /// Encoded once for all.
-    pub bytes: Arc<[u8]>,
+/// Everything that the frames of one tick are made from.
+pub struct Snapshot<'a, P: Protocol> {
+    /// The world as integers.
+    pub capture: &'a Capture,
+    /// What may be near whom.
+    pub neighbours: &'a Neighbours,
+    /// By kind.
+    pub sights: &'a [Sight],
+    /// The world, for what is told once.
+    pub world: &'a World<P>,
 }
 
-/// What one client was last handed: the only thing that the differences are made against.
-#[derive(Debug)]
-pub struct Packed {
-    roster: Roster,
-    /// The tick whose end the client's windows show; `None` until its first frame, and when it has to be told
-    /// everything anew.
-    stream: Option<u64>,
-    /// The tick of the last frame.
-    frame_at: u64,
-    interest_at: u64,
-    /// What the roster was last made for.
-    viewpoint: Option<(Option<EntityKey>, Team)>,
-    avatar: Option<NetId>,
-    private: Vec<i32>,
-}
-
-impl Packed {
-    /// Before the first frame, to a client that Welcome told its avatar.
-    #[must_use]
-    pub fn new(stride: usize, avatar: Option<NetId>) -> Self {
-        let private = vec![0; stride * HISTORY];
-        Self {
-            roster: Roster::default(),
-            stream: None,
-            frame_at: 0,
-            interest_at: 0,
-            viewpoint: None,
-            avatar,
-            private,
-        }
-    }
-
-    /// What the client sees.
-    #[must_use]
-    pub fn roster(&self) -> &Roster {
-        &self.roster
-    }
-
-    /// The tick whose end the client's windows show.
-    #[must_use]
-    pub fn stream(&self) -> Option<u64> {
-        self.stream
-    }
-
-    /// The private state as it was last handed out.
-    #[must_use]
-    pub fn private(&self) -> &[i32] {
-        &self.private
-    }
-
-    /// Everything is to be told anew.
-    pub fn forget(&mut self) {
-        self.stream = None;
-    }
-}
-
-/// What goes into a frame besides the roster.
-pub struct FrameParts<'a, P: Protocol> {
-    /// Who looks from where.
-    pub seen: Seen,
-    /// The client's private state.
-    pub private: P::Private,
-    /// The game's rule of what this client may know of.
-    pub may_see: &'a dyn Fn(EntityKey) -> bool,
-    /// The acknowledgement, if one is due; a frame is made for it alone only when `ack_due`.
-    pub ack: Option<InputAck>,
-    /// See `ack`.
-    pub ack_due: bool,
-    /// Events that wait, oldest first; as many as fit are taken.
-    pub events: &'a [QueuedEvent],
-    /// Whether a checksum should ride along.
-    pub checksum: bool,
-    /// Whether a frame is wanted even if nothing is due.
-    pub heartbeat: bool,
-}
-
-/// Counts of what was packed.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct PackCounts {
-    /// Updates spliced.
-    pub updates: u64,
-    /// Their bits.
-    pub update_bits: u64,
-    /// Whether the frame brought a client back into the stream.
-    pub resync: bool,
-    /// How many of the events went in.
-    pub events: usize,
-    /// Whether there was anything besides a heartbeat.
-    pub due: bool,
-}
-
-/// Packs frames. Holds scratch memory only.
+/// Packs frames, one client after the other. Holds scratch memory, and what the capture is to be told afterwards.
 #[derive(Debug, Default)]
 pub struct Packer {
-    interest: InterestStage,
+    search: Search,
+    edits: Edits,
     writer: BitWriter,
-    leaves: Vec<usize>,
-    entering: Vec<RosterSlot>,
+    natural: Vec<Tier>,
+    order: Vec<u32>,
+    wishes: Vec<Wish>,
     resting: Vec<Update>,
-    /// What a paused client still holds of one entity.
     held: Vec<i32>,
 }
 
-impl Packer {
-    /// To be called once per tick, after the capture.
-    pub fn prepare(&mut self, capture: &Capture, interests: &[Interest]) {
-        self.interest.prepare(capture, interests);
-    }
+/// How a frame goes on from what the client has.
+#[derive(Clone, Copy, Debug)]
+struct Continuity {
+    /// The tick until which the client has followed.
+    held: u64,
+    slots: Slots,
+}
 
-    /// Packs the frame of this tick for one client, or finds that there is nothing to tell.
+impl Packer {
+    /// Packs the frame of this tick for one client and appends it to `out`, or finds that there is nothing to tell and
+    /// says `false`.
     pub fn pack<P: Protocol>(
         &mut self,
-        capture: &Capture,
-        interests: &[Interest],
-        world: &World<P>,
+        snapshot: &Snapshot<'_, P>,
         client: &mut Packed,
-        parts: FrameParts<'_, P>,
-    ) -> (Option<Vec<u8>>, PackCounts) {
+        parts: &FrameParts<'_, P>,
+        out: &mut Vec<u8>,
+    ) -> (bool, PackCounts) {
+        let capture = snapshot.capture;
         let tick = capture.tick();
-        let held = client.stream;
-        let reset = held.is_none();
-        let resync = held.is_some_and(|held| held + 1 != tick);
-        if reset {
-            client.roster.clear();
+        let mut continuity = continuity_of(capture, client);
+        let caught_up = matches!(continuity.slots, Slots::Resync | Slots::Reset);
+        let mut counts = PackCounts { resync: caught_up && client.frame_at != 0, ..Default::default() };
+        self.edits.begin();
+        if continuity.slots == Slots::Reset {
+            self.edits.clear(client);
         }
-        let eye = Eye { capture, interests, seen: parts.seen, may_see: parts.may_see };
-        self.edit_roster(&eye, client);
-        let staying = client.roster.slots();
-        let slots = if reset {
-            Slots::Reset
-        } else if resync {
-            Slots::Resync
-        } else if staying.iter().any(|slot| update_of(capture, slot).due != Due::Still) {
-            Slots::Stream
-        } else {
-            Slots::None
+        let eye = Eye {
+            capture,
+            sights: snapshot.sights,
+            seen: parts.seen,
+            may_see: parts.may_see,
+            reach: client.share.reach,
         };
+        self.look(snapshot.neighbours, &eye, client, parts, &mut counts);
         let mut private = [0; COLUMNS_MAX];
         parts.private.capture(&mut private);
-        let private_due =
-            reset || client.private[..capture.plan().stride] != private[..capture.plan().stride];
-        let avatar = parts.seen.viewpoint.avatar.and_then(|key| world.get(key)).map(|entity| entity.id);
+        let stride = capture.plan().stride;
+        let private_due = continuity.slots == Slots::Reset || client.private[..stride] != private[..stride];
+        let avatar =
+            parts.seen.viewpoint.avatar.and_then(|key| snapshot.world.get(key)).map(|entity| entity.id);
         let avatar_due = client.avatar != avatar;
-        let events = &parts.events[..parts.events.len().min(EVENTS_PER_FRAME_MAX)];
-        let edits = !self.leaves.is_empty() || !self.entering.is_empty();
-        let due =
-            slots != Slots::None || private_due || avatar_due || edits || !events.is_empty() || parts.ack_due;
-        let mut counts =
-            PackCounts { resync: resync || reset, events: events.len(), due, ..Default::default() };
+        let events = fitting(parts.events, parts.bytes_max);
+        let other_bytes = HEADER_BYTES + events.iter().map(|event| event.bytes.len() + 3).sum::<usize>();
+        let bits = (parts.bytes_max as i64 - other_bytes as i64) * 8;
+        self.allot(&eye, client, &continuity, (parts.bytes_per_s, parts.tick_hz), bits);
+        if continuity.slots == Slots::Stream && !is_any_due(capture, client.roster.slots()) {
+            continuity.slots = Slots::None;
+        }
+        let edits = !self.edits.is_empty();
+        counts.events = events.len();
+        counts.due = continuity.slots != Slots::None
+            || private_due
+            || avatar_due
+            || edits
+            || !events.is_empty()
+            || parts.ack_due;
         client.stream = Some(tick);
-        if !due && !parts.heartbeat {
-            return (None, counts);
+        if !counts.due && !parts.heartbeat {
+            return (false, counts);
         }
         let header = Header {
             tick_low: Tick(tick as u32).low16(),
@@ -192,56 +125,138 @@ impl Packer {
             private: private_due,
             events: !events.is_empty(),
             edits,
-            slots,
+            slots: continuity.slots,
             checksum: parts.checksum,
         };
         client.avatar = avatar;
         self.writer.clear();
         header.write(&mut self.writer);
         if private_due {
-            self.write_private(capture, client, &private, reset);
+            self.write_private(capture, client, &private, continuity.slots);
         }
         if !events.is_empty() {
             self.write_events(events, tick);
         }
-        // Slots come after leaves and before enters in the roster, and after both in the frame.
+        let mut spent = Spent::default();
         if edits {
-            self.write_edits(capture, world, client.roster.slots().len());
+            let before = self.writer.len_bits();
+            self.edits.write(capture, snapshot.world, client, continuity.held, &mut self.writer);
+            spent.turn_bits = self.edits.turn_bits;
+            spent.edit_bits = (self.writer.len_bits() - before) as u64 - spent.turn_bits;
         }
-        match slots {
+        match continuity.slots {
             Slots::None | Slots::Reset => {}
-            Slots::Stream => self.write_stream(capture, &client.roster, &mut counts),
-            Slots::Resync => self.write_resync(capture, client, held.unwrap_or(0), &mut counts),
+            Slots::Stream => {
+                self.write_stream(capture, client.roster.slots(), &mut spent, &mut counts);
+                if client.share.mixed {
+                    spent.split_by_tier(capture, client.roster.slots());
+                }
+            }
+            Slots::Resync => {
+                self.write_resync(capture, client, continuity.held, &mut spent, &mut counts);
+            }
         }
-        self.entering.drain(..).for_each(|slot| client.roster.enter(slot));
+        self.edits.settle(capture, client, &mut counts);
         if parts.checksum {
-            self.writer.bits(checksum(capture, client), 32);
+            self.writer.put(u64::from(checksum(capture, client)), 32);
         }
         client.frame_at = tick;
-        (Some(self.writer.take_bytes()), counts)
+        spent.bits = self.writer.len_bits() as u64 + 8 * u64::from(FRAMING_BYTES);
+        client.share.note(&spent);
+        self.writer.append_to(out);
+        (true, counts)
     }
 
-    /// Leaves are carried out; enters are only collected, since the frame's slots are those that stay.
-    fn edit_roster(&mut self, eye: &Eye<'_>, client: &mut Packed) {
-        let (capture, viewpoint) = (eye.capture, &eye.seen.viewpoint);
-        self.leaves.clear();
-        self.entering.clear();
-        let tick = capture.tick();
-        let viewpoint = Some((viewpoint.avatar, viewpoint.team));
-        let due = client.stream.is_none()
-            || capture.last_edit() >= client.interest_at
+    /// Brings up to date who is seen and how often they should be told of. Leaves are carried out; enters only wait.
+    fn look<P: Protocol>(
+        &mut self,
+        neighbours: &Neighbours,
+        eye: &Eye<'_>,
+        client: &mut Packed,
+        parts: &FrameParts<'_, P>,
+        counts: &mut PackCounts,
+    ) {
+        let Self { search, edits, natural, order, wishes, .. } = self;
+        let (capture, tick) = (eye.capture, eye.capture.tick());
+        let viewpoint = Some((eye.seen.viewpoint.avatar, eye.seen.viewpoint.team));
+        wishes.clear();
+        // Who was not there for every tick may have missed an edit.
+        let due = continuity_of(capture, client).slots != Slots::Stream
             || tick.wrapping_sub(client.interest_at) >= INTEREST_TICKS
-            || client.viewpoint != viewpoint;
-        if due {
-            (client.interest_at, client.viewpoint) = (tick, viewpoint);
-            self.interest.leaves(eye, &mut client.roster, &mut self.leaves);
-            self.entering.extend(self.interest.enters(eye, &client.roster));
+            || client.viewpoint != viewpoint
+            || is_touched_by_edits(eye, client);
+        if !due {
+            return;
         }
+        (client.interest_at, client.viewpoint) = (tick, viewpoint);
+        edits.leave(eye, client);
+        let (enters, all) = search.enters(neighbours, eye, &client.roster);
+        client.waiting.clear();
+        client.waiting.extend(enters.iter().rev());
+        client.beyond = all - client.waiting.len();
+        if client.beyond > 0 {
+            // The others are looked for as soon as these are in.
+            client.interest_at = tick.saturating_sub(INTEREST_TICKS);
+        }
+        natural.clear();
+        natural.extend(client.roster.slots().iter().map(|slot| eye.tier_of(slot)));
+        let means = Means {
+            bytes_per_s: parts.bytes_per_s,
+            tick_hz: parts.tick_hz,
+            tick,
+            cadences: capture.schedule().cadences(),
+        };
+        let slots = (client.roster.slots(), natural.as_slice());
+        client.share.plan(slots, client.waiting(), &means, order, wishes);
+        counts.shrinks += u64::from(client.share.reach < eye.reach);
+        counts.grows += u64::from(client.share.reach > eye.reach);
     }
 
-    fn write_private(&mut self, capture: &Capture, client: &mut Packed, state: &[i32], reset: bool) {
+    /// Decides what goes into a frame that may take `bits` more: due slots first, and edits with what is left.
+    fn allot(
+        &mut self,
+        eye: &Eye<'_>,
+        client: &mut Packed,
+        continuity: &Continuity,
+        (bytes_per_s, tick_hz): (u32, u16),
+        bits: i64,
+    ) {
+        let capture = eye.capture;
+        let guess = Tier::ALL.map(|tier| client.share.sample_bits(tier) as i64 + 2);
+        let due = client.roster.slots().len() as i64 * guess[0];
+        // The usual case: there is plenty, and nobody has to count.
+        let plenty = bits > 4 * due + 20_000 && !client.share.strained;
+        let frame_at = Tick(client.frame_at as u32);
+        let cost = |slot: &RosterSlot| match continuity.slots {
+            Slots::Stream => capture.sample_of(slot).map_or(0, |update| update.bits() as i64 + 1),
+            Slots::Resync => {
+                let missed = edits::gap_of(capture, slot, frame_at, slot.tier);
+                missed.map_or(0, |gap| gap.states as i64 * guess[slot.tier.index()] + 2)
+            }
+            Slots::None | Slots::Reset => 0,
+        };
+        let (mut room, mut turns) = (bits, bits);
+        if !plenty {
+            let slots = client.roster.slots().iter().filter(|slot| !slot.is_silent());
+            let needed: i64 = slots.map(cost).sum();
+            if needed > bits {
+                self.edits.park(client, needed - bits.max(0), cost);
+                client.share.overflowed = true;
+                (room, turns) = (0, 0);
+            } else {
+                // The frames after this one are not to find the bucket empty.
+                let kept = if client.share.strained { i64::from(bytes_per_s) / KEPT_PER_S } else { needed };
+                room = bits - needed - kept;
+                let fair = client.share.turn_bits(capture.tick(), bytes_per_s, tick_hz);
+                turns = fair.min(bits - needed);
+            }
+        }
+        self.edits.choose(eye, client, &mut self.wishes, room, turns);
+    }
+
+    fn write_private(&mut self, capture: &Capture, client: &mut Packed, state: &[i32], slots: Slots) {
         let plan = capture.plan();
-        let step = if reset { Step::Cut } else { Step::Moved };
+        let step = if slots == Slots::Reset { Step::Cut } else { Step::Moved };
         let window = Window::new(&client.private, plan.stride);
         let mut coder = Coder { tables: capture.tables(), out: &mut self.writer };
         update::write(&plan.private, View::Owner, step, window, state, &mut coder);
@@ -256,87 +271,119 @@ impl Packer {
         }
     }
 
-    fn write_edits<P: Protocol>(&mut self, capture: &Capture, world: &World<P>, staying: usize) {
-        let Self { writer, leaves, entering, .. } = self;
-        frame::write_count(leaves.len(), writer);
-        for (done, index) in leaves.iter().enumerate() {
-            frame::write_leave(*index, staying + leaves.len() - done, writer);
-        }
-        frame::write_count(entering.len(), writer);
-        for slot in entering {
-            let row = capture.row(slot.row);
-            Enter { id: slot.id, kind: row.kind, view: slot.view }.write(writer);
-            let plan = capture.plan();
-            record::write(
-                plan.kind(row.kind),
-                slot.view,
-                plan.stride,
-                capture.window(slot.row),
-                &mut Coder { tables: capture.tables(), out: writer },
-            );
-            frame::write_blob(&spawn_blob(world, row.key), writer);
-        }
-    }
-
-    /// Moving slots first, then the resting ones in groups.
-    fn write_stream(&mut self, capture: &Capture, roster: &Roster, counts: &mut PackCounts) {
-        let slots = roster.slots();
+    /// Of the slots that are due, the moving ones first, then the resting ones in groups.
+    fn write_stream(
+        &mut self,
+        capture: &Capture,
+        slots: &[RosterSlot],
+        spent: &mut Spent,
+        counts: &mut PackCounts,
+    ) {
+        let (schedule, updates) = (capture.schedule(), capture.updates());
+        let before = self.writer.len_bits();
         self.resting.resize(slots.len(), Update::STILL);
-        let (mut resting, mut bits) = (0, 0);
+        let (mut resting, mut moving, mut bits) = (0, 0, 0);
         for slot in slots {
-            let update = update_of(capture, slot);
-            bits += capture.splice_moving(update, &mut self.writer);
+            let update = &updates.of(slot.lane)[slot.row as usize];
+            let due = schedule.is_due(slot.section);
+            let moves = due & (update.due == Due::Moves);
+            bits += updates.splice_if(moves, update, &mut self.writer);
             self.resting[resting] = *update;
-            resting += usize::from(update.due != Due::Moves);
+            resting += usize::from(due & !moves);
+            moving += u64::from(moves);
         }
-        self.resting.truncate(resting);
-        counts.updates += (slots.len() - resting) as u64;
+        counts.updates += moving;
         counts.update_bits += bits as u64;
-        for group in self.resting.chunks(STILL_GROUP) {
+        for group in self.resting[..resting].chunks(STILL_GROUP) {
             let still = group.iter().all(|update| update.due == Due::Still);
-            self.writer.bit(still);
+            self.writer.put_bit(still);
             if still {
                 continue;
             }
             for update in group {
-                self.writer.bit(update.due == Due::Still);
+                self.writer.put_bit(update.due == Due::Still);
                 if update.due == Due::Awakes {
-                    counts.update_bits += capture.splice(update, &mut self.writer) as u64;
+                    counts.update_bits += updates.splice(update, &mut self.writer) as u64;
                     counts.updates += 1;
                 }
             }
         }
+        spent.samples[0] = moving + resting as u64;
+        spent.sample_bits[0] = (self.writer.len_bits() - before) as u64;
     }
 
-    fn write_resync(&mut self, capture: &Capture, client: &Packed, held: u64, counts: &mut PackCounts) {
-        let plan = capture.plan();
-        let stride = plan.stride;
-        self.held.resize(stride * HISTORY, 0);
-        let ticks = (capture.tick() - client.frame_at) as u32;
-        for slot in client.roster.slots() {
-            let unchanged = capture.unchanged_since(slot.row, slot.view, held);
-            self.writer.bit(unchanged);
-            if unchanged {
-                continue;
+    fn write_resync(
+        &mut self,
+        capture: &Capture,
+        client: &Packed,
+        held: u64,
+        spent: &mut Spent,
+        counts: &mut PackCounts,
+    ) {
+        let frame_at = Tick(client.frame_at as u32);
+        for slot in client.roster.slots().iter().filter(|slot| !slot.is_silent()) {
+            let Some(gap) = edits::gap_of(capture, slot, frame_at, slot.tier) else { continue };
+            let before = self.writer.len_bits();
+            spent.samples[slot.tier.index()] += gap.states as u64;
+            let as_before = capture.unchanged_since(slot.row, slot.tier, slot.view, held);
+            self.writer.put_bit(as_before);
+            if !as_before {
+                let since = (held, Some(gap));
+                edits::write_window(capture, slot, since, slot.tier, &mut self.held, &mut self.writer);
+                counts.updates += 1;
             }
-            let (kind, view) = (plan.kind(capture.row(slot.row).kind), slot.view);
-            let in_ring = capture.past_window(slot.row, held, &mut self.held);
-            self.writer.bit(in_ring);
-            let mut coder = Coder { tables: capture.tables(), out: &mut self.writer };
-            if in_ring {
-                let gap = Gap { kind, view, stride, ticks };
-                let held = Window::new(&self.held, stride);
-                record::write_gap(&gap, held, capture.window(slot.row), &mut coder);
-            } else {
-                record::write(kind, view, stride, capture.window(slot.row), &mut coder);
-            }
-            counts.updates += 1;
+            spent.sample_bits[slot.tier.index()] += (self.writer.len_bits() - before) as u64;
         }
+    }
+
+    /// Tells the capture what clients are told of from now on, once all of a tick are packed.
+    pub fn settle(&mut self, capture: &mut Capture) {
+        self.edits.told.drain(..).for_each(|(row, id, lane, more)| capture.told(row, id, lane, more));
+    }
+
+    /// A client is gone.
+    pub fn forget(&mut self, client: &mut Packed, capture: &mut Capture) {
+        self.edits.clear(client);
+        self.settle(capture);
     }
 }
 
-fn update_of<'a>(capture: &'a Capture, slot: &RosterSlot) -> &'a Update {
-    &capture.updates(slot.view)[slot.row as usize]
+/// What a WebSocket adds to a message, at most.
+pub const FRAMING_BYTES: u32 = 4;
+
+fn continuity_of(capture: &Capture, client: &Packed) -> Continuity {
+    let frame_ticks = u64::from(capture.schedule().cadences().frame_ticks());
+    let slots = match client.stream {
+        None => Slots::Reset,
+        Some(held) if held + frame_ticks == capture.tick() => Slots::Stream,
+        Some(_) => Slots::Resync,
+    };
+    Continuity { held: client.stream.unwrap_or(0), slots }
+}
+
+/// Whether an edit since the last frames concerns what this client sees or is about to. Edits of what it does not see
+/// change nothing for it, not even when it is told what.
+fn is_touched_by_edits(eye: &Eye<'_>, client: &Packed) -> bool {
+    let edited = eye.capture.edited();
+    !edited.is_empty()
+        && (edited.iter().any(|row| eye.notices(*row))
+            || client.roster.slots().iter().any(|slot| eye.capture.is_edited(slot.row)))
+}
+
+/// As many of the waiting events as go out now.
+fn fitting(events: &[QueuedEvent], bytes_max: usize) -> &[QueuedEvent] {
+    let mut left = bytes_max.max(EVENT_BYTES_RESERVE);
+    let fits = |event: &&QueuedEvent| {
+        let fits = event.bytes.len() <= left;
+        left = left.saturating_sub(event.bytes.len());
+        fits
+    };
+    let count = events.iter().take(EVENTS_PER_FRAME_MAX).take_while(fits).count();
+    &events[..count]
+}
+
+fn is_any_due(capture: &Capture, slots: &[RosterSlot]) -> bool {
+    slots.iter().any(|slot| capture.sample_of(slot).is_some_and(|update| update.due != Due::Still))
 }
 
 /// The checksum of what the client holds once it has applied the frame.
@@ -344,7 +391,8 @@ fn checksum(capture: &Capture, client: &Packed) -> u32 {
     let plan = capture.plan();
     let mut sum = Checksum::default();
     for slot in client.roster.slots() {
-        sum.slot(plan.kind(capture.row(slot.row).kind), slot.id, slot.view, capture.window(slot.row));
+        let window = (!slot.is_parked()).then(|| capture.window(slot.row, slot.tier));
+        sum.slot(plan.kind(capture.row(slot.row).kind), slot.id, slot.view, slot.tier, window);
     }
     sum.columns(&client.private[..plan.private.columns]);
     sum.finish()

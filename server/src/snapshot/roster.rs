@@ -2,9 +2,14 @@
 
 use tickwire_shared::NetId;
 use tickwire_shared::schema::View;
+use tickwire_shared::wire::cadence::Tier;
+
+use super::cadence::Section;
+use super::capture::Capture;
+use super::updates::Lane;
 
 /// One entity in a roster.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RosterSlot {
     /// Its row in the table.
     pub row: u32,
@@ -12,6 +17,36 @@ pub struct RosterSlot {
     pub id: NetId,
     /// How much of it is shown.
     pub view: View,
+    /// How often it is told of.
+    pub tier: Tier,
+    /// By which updates: those of its tier and view.
+    pub lane: Lane,
+    /// At which ticks: that of its tier and id, or at none.
+    pub section: Section,
+    /// How far it was from the viewpoint when that was last looked at, in the game's unit; 0 without a position.
+    pub distance: f32,
+    /// The tick that the client's states are of while it is parked; 0 when it is not.
+    pub parked_at: u32,
+}
+
+impl RosterSlot {
+    /// Whether nothing has been told of it since a frame before.
+    #[must_use]
+    pub fn is_parked(&self) -> bool {
+        self.parked_at != 0
+    }
+
+    /// It is told of at a tier from now on.
+    pub(super) fn follow(&mut self, tier: Tier, capture: &Capture) {
+        (self.tier, self.parked_at) = (tier, 0);
+        self.lane = capture.row(self.row).lane(tier, self.view);
+        self.section = capture.schedule().section(tier, self.id);
+    }
+
+    /// Whether the frame at hand tells of it elsewhere, if at all.
+    pub(super) fn is_silent(&self) -> bool {
+        self.section == Section::SILENT
+    }
 }
 
 /// What one client sees.
@@ -27,14 +62,19 @@ impl Roster {
         &self.slots
     }
 
+    /// The slots, to change how they are told of; their order stays.
+    pub fn slots_mut(&mut self) -> &mut [RosterSlot] {
+        &mut self.slots
+    }
+
     /// Appends.
     pub fn enter(&mut self, slot: RosterSlot) {
         self.slots.push(slot);
     }
 
     /// Removes; the last slot takes the place.
-    pub fn leave(&mut self, index: usize) {
-        self.slots.swap_remove(index);
+    pub fn leave(&mut self, index: usize) -> RosterSlot {
+        self.slots.swap_remove(index)
     }
 
     /// Forgets all, for a client that is told to forget all too.

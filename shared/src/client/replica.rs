@@ -13,9 +13,10 @@ use crate::limits::HISTORY;
 use crate::schema::{Plan, View};
 use crate::tick::Tick;
 use crate::wire::bits::{BitReader, BitsError};
+use crate::wire::cadence::{Cadences, Tier};
 use crate::wire::checksum::Checksum;
 use crate::wire::codec::CodecError;
-use crate::wire::frame::InputAck;
+use crate::wire::frame::{InputAck, Move};
 use crate::wire::residual::{Decoder, Window};
 use crate::wire::tables::Tables;
 use crate::wire::update::{self, Step};
@@ -31,7 +32,11 @@ pub struct Slot<S> {
     pub view: View,
     /// What was told once, when it entered.
     pub spawn: S,
-    /// Tick of the last cut (teleport, respawn, catching up) or of its entering: do not interpolate across it.
+    /// How often it is told of; see [`Cadences`].
+    pub tier: Tier,
+    /// Set while it is parked, told nothing of for lack of bandwidth: the tick that its states are of.
+    pub parked: Option<Tick>,
+    /// Tick of the last cut (teleport, respawn, a long pause) or of its entering: do not interpolate across it.
     pub cut: Tick,
 }
 
@@ -61,6 +66,8 @@ pub struct FrameSummary {
     pub entered: usize,
     /// Entities that left.
     pub left: usize,
+    /// Entities that changed their tier, were parked, or came back from there.
+    pub moved: usize,
     /// Whether this frame caught up after a pause.
     pub resync: bool,
     /// The checksum's verdict, where the frame carried one.
@@ -72,6 +79,7 @@ pub struct FrameSummary {
 pub struct Replica<S> {
     plan: Plan,
     tables: Arc<Tables>,
+    cadences: Cadences,
     tick: Tick,
     slots: Vec<Slot<S>>,
     /// Four states of `plan.stride` columns for each slot.
@@ -83,9 +91,15 @@ pub struct Replica<S> {
 impl<S: DeserializeOwned> Replica<S> {
     /// An empty one, about to receive its first frame after `tick`, coded with `tables`.
     #[must_use]
-    pub fn new(plan: Plan, tables: Arc<Tables>, tick: Tick, avatar: Option<NetId>) -> Self {
+    pub fn new(
+        plan: Plan,
+        tables: Arc<Tables>,
+        cadences: Cadences,
+        tick: Tick,
+        avatar: Option<NetId>,
+    ) -> Self {
         let private = vec![0; plan.stride * HISTORY];
-        Self { plan, tables, tick, slots: Vec::new(), windows: Vec::new(), private, avatar }
+        Self { plan, tables, cadences, tick, slots: Vec::new(), windows: Vec::new(), private, avatar }
     }
 
     /// Reads a frame without changing anything.
@@ -100,7 +114,7 @@ impl<S: DeserializeOwned> Replica<S> {
     pub fn commit(&mut self, staged: Staged<S>) -> FrameSummary {
         let stride = self.plan.stride;
         let mut summary = staged.summary;
-        self.tick = summary.tick;
+        let before = std::mem::replace(&mut self.tick, summary.tick);
         if staged.reset {
             self.slots.clear();
             self.windows.clear();
@@ -115,6 +129,13 @@ impl<S: DeserializeOwned> Replica<S> {
         for index in staged.leaves {
             self.swap_remove(index);
         }
+        for (index, way) in staged.moves {
+            let slot = &mut self.slots[index];
+            match way {
+                Move::Park => slot.parked = Some(before),
+                Move::To(tier) => (slot.tier, slot.parked) = (tier, None),
+            }
+        }
         for (index, change, state) in staged.changes.iter(stride) {
             match change {
                 Change::Step(step) => {
@@ -125,10 +146,12 @@ impl<S: DeserializeOwned> Replica<S> {
                         self.slots[index].cut = summary.tick;
                     }
                 }
-                Change::Record => {
+                Change::Window(step) => {
                     self.windows[index * stride * HISTORY..][..stride * HISTORY].copy_from_slice(state);
-                    self.slots[index].cut = summary.tick;
                     summary.changed += 1;
+                    if step == Step::Cut {
+                        self.slots[index].cut = summary.tick;
+                    }
                 }
             }
         }
@@ -152,6 +175,12 @@ impl<S> Replica<S> {
     #[must_use]
     pub fn tick(&self) -> Tick {
         self.tick
+    }
+
+    /// How often the entities of each tier are told of.
+    #[must_use]
+    pub fn cadences(&self) -> &Cadences {
+        &self.cadences
     }
 
     /// The entity that this client plays.
@@ -198,7 +227,8 @@ impl<S> Replica<S> {
     pub fn checksum(&self) -> u32 {
         let mut sum = Checksum::default();
         for (index, slot) in self.slots.iter().enumerate() {
-            sum.slot(self.plan.kind(slot.kind), slot.id, slot.view, self.window(index));
+            let window = slot.parked.is_none().then(|| self.window(index));
+            sum.slot(self.plan.kind(slot.kind), slot.id, slot.view, slot.tier, window);
         }
         sum.columns(self.private());
         sum.finish()

@@ -26,6 +26,8 @@ pub struct Identity {
     pub room: String,
     /// Proof, where the server asks for one.
     pub token: Option<AccessToken>,
+    /// Bytes per second that the server may send at most; 0 leaves it to the server.
+    pub budget_bytes_per_s: u32,
 }
 
 /// What the embedder is told, in order.
@@ -137,6 +139,7 @@ impl<P: Protocol> Session<P> {
             token: identity.token,
             resume: None,
             tables: P::tables().version(),
+            budget: identity.budget_bytes_per_s,
         });
         Ok(Self {
             plan: Plan::new(&schema),
@@ -167,7 +170,13 @@ impl<P: Protocol> Session<P> {
         }
         self.live = Some(Live {
             setup: codec::decode(&welcome.setup)?,
-            replica: Replica::new(self.plan.clone(), tables_of::<P>(&welcome)?, welcome.tick, welcome.avatar),
+            replica: Replica::new(
+                self.plan.clone(),
+                tables_of::<P>(&welcome)?,
+                welcome.cadences,
+                welcome.tick,
+                welcome.avatar,
+            ),
             clock: Clock::new(welcome.tick_hz, welcome.tick, now),
             seq: 0,
             sent: P::Input::default(),

@@ -11,8 +11,9 @@ use crate::limits::{
 use crate::schema::View;
 use crate::tick::Tick;
 use crate::wire::bits::{BitReader, BitsError};
+use crate::wire::cadence::Tier;
 use crate::wire::codec;
-use crate::wire::frame::{self, Enter, Header, STILL_GROUP, Slots};
+use crate::wire::frame::{self, Enter, Header, Move, STILL_GROUP, Slots};
 use crate::wire::record::{self, Gap};
 use crate::wire::residual::Window;
 use crate::wire::update::{self, Step};
@@ -25,6 +26,8 @@ pub struct Staged<S> {
     pub(super) avatar: Option<Option<NetId>>,
     pub(super) private: Option<(Step, Vec<i32>)>,
     pub(super) leaves: Vec<usize>,
+    /// By the slots' places after the leaves.
+    pub(super) moves: Vec<(usize, Move)>,
     pub(super) enters: Vec<Entered<S>>,
     pub(super) changes: Changes,
     pub(super) checksum: Option<u32>,
@@ -40,8 +43,8 @@ pub(super) type Entered<S> = (Slot<S>, Vec<i32>);
 pub(super) enum Change {
     /// One state.
     Step(Step),
-    /// Four states.
-    Record,
+    /// Four states; a cut where nothing says how it came there.
+    Window(Step),
 }
 
 /// Changes of slots, in one allocation.
@@ -61,7 +64,7 @@ impl Changes {
     pub(super) fn iter(&self, stride: usize) -> impl Iterator<Item = (usize, Change, &[i32])> {
         let mut at = 0;
         self.entries.iter().map(move |(slot, change)| {
-            let length = if *change == Change::Record { stride * HISTORY } else { stride };
+            let length = if matches!(change, Change::Window(_)) { stride * HISTORY } else { stride };
             at += length;
             (*slot, *change, &self.columns[at - length..at])
         })
@@ -74,23 +77,23 @@ pub(super) fn read<S: DeserializeOwned>(replica: &Replica<S>, bytes: &[u8]) -> R
     let tick = replica.tick().expand(header.tick_low);
     let private = if header.private { Some(read_private(replica, &mut bits)?) } else { None };
     let events = if header.events { read_events(tick, &mut bits)? } else { Vec::new() };
-    let (mut leaves, mut enters) = (Vec::new(), Vec::new());
+    let (mut leaves, mut moves, mut enters) = (Vec::new(), Vec::new(), Vec::new());
+    let mut changes = Changes::default();
     // `order[i]` is the slot of the replica that stands at `i` after the leaves.
     let reset = header.slots == Slots::Reset;
     let mut order: Vec<usize> = if reset { Vec::new() } else { (0..replica.slots().len()).collect() };
     if header.edits {
         leaves = read_leaves(&mut order, &mut bits)?;
+        moves = read_moves(replica, &order, tick, &mut bits, &mut changes)?;
         enters = read_enters(replica, order.len(), tick, &mut bits)?;
     }
     let before = bits.position();
-    let changes = match header.slots {
-        Slots::None | Slots::Reset => Changes::default(),
-        Slots::Stream => read_stream(replica, &order, &mut bits)?,
-        Slots::Resync => {
-            let ticks = u32::try_from(tick.since(replica.tick())).map_err(|_| BitsError::OutOfRange)?;
-            read_resync(replica, &order, ticks, &mut bits)?
-        }
-    };
+    let followed = followed(replica, &order, &moves);
+    match header.slots {
+        Slots::None | Slots::Reset => {}
+        Slots::Stream => read_stream(replica, followed, tick, &mut bits, &mut changes)?,
+        Slots::Resync => read_resync(replica, followed, tick, &mut bits, &mut changes)?,
+    }
     let slot_bits = bits.position() - before;
     let checksum = if header.checksum { Some(bits.get(32)? as u32) } else { None };
     bits.finish()?;
@@ -101,10 +104,37 @@ pub(super) fn read<S: DeserializeOwned>(replica: &Replica<S>, bytes: &[u8]) -> R
         slot_bits,
         entered: enters.len(),
         left: leaves.len(),
+        moved: moves.len(),
         resync: matches!(header.slots, Slots::Resync | Slots::Reset),
         checksum: None,
     };
-    Ok(Staged { summary, reset, avatar: header.avatar, private, leaves, enters, changes, checksum, events })
+    Ok(Staged {
+        summary,
+        reset,
+        avatar: header.avatar,
+        private,
+        leaves,
+        moves,
+        enters,
+        changes,
+        checksum,
+        events,
+    })
+}
+
+/// The slots that the frame may tell of, with their places after the leaves: those that neither moved nor are parked.
+fn followed<'a, S>(
+    replica: &'a Replica<S>,
+    order: &'a [usize],
+    moves: &[(usize, Move)],
+) -> impl Iterator<Item = (usize, usize)> + use<'a, S> {
+    let mut still = vec![true; order.len()];
+    moves.iter().for_each(|(index, _)| still[*index] = false);
+    order
+        .iter()
+        .enumerate()
+        .filter(move |(index, slot)| still[*index] && replica.slots()[**slot].parked.is_none())
+        .map(|(index, slot)| (index, *slot))
 }
 
 fn read_private<S>(replica: &Replica<S>, bits: &mut BitReader<'_>) -> Result<(Step, Vec<i32>), BitsError> {
@@ -133,11 +163,64 @@ fn read_leaves(order: &mut Vec<usize>, bits: &mut BitReader<'_>) -> Result<Vec<u
     let count = frame::read_count(order.len(), bits)?;
     (0..count)
         .map(|_| {
-            let index = frame::read_leave(order.len(), bits)?;
+            let index = frame::read_index(order.len(), bits)?;
             order.swap_remove(index);
             Ok(index)
         })
         .collect()
+}
+
+fn read_moves<S>(
+    replica: &Replica<S>,
+    order: &[usize],
+    tick: Tick,
+    bits: &mut BitReader<'_>,
+    changes: &mut Changes,
+) -> Result<Vec<(usize, Move)>, BitsError> {
+    let count = frame::read_count(order.len(), bits)?;
+    (0..count)
+        .map(|_| {
+            let index = frame::read_index(order.len(), bits)?;
+            let way = Move::read(bits)?;
+            if let Move::To(tier) = way {
+                let slot = &replica.slots()[order[index]];
+                let held = (slot.tier, slot.parked.unwrap_or(replica.tick()));
+                let gap = gap_of(replica, order[index], held, (tier, tick));
+                read_window(replica, (index, order[index]), gap, bits, changes)?;
+            }
+            Ok((index, way))
+        })
+        .collect()
+}
+
+fn gap_of<S>(replica: &Replica<S>, slot: usize, held: (Tier, Tick), now: (Tier, Tick)) -> Option<Gap<'_>> {
+    let Slot { id, kind, view, .. } = replica.slots()[slot];
+    let plan = replica.plan();
+    Gap::between((plan.kind(kind), view, plan.stride), (replica.cadences(), id), held, now)
+}
+
+/// A whole window: a gap record where there is a gap, or a full one.
+fn read_window<S>(
+    replica: &Replica<S>,
+    (index, slot): (usize, usize),
+    gap: Option<Gap<'_>>,
+    bits: &mut BitReader<'_>,
+    changes: &mut Changes,
+) -> Result<(), BitsError> {
+    let stride = replica.plan().stride;
+    let mut window = [0; COLUMNS_MAX * HISTORY];
+    let window = &mut window[..stride * HISTORY];
+    let step = if bits.get_bit()? {
+        let gap = gap.ok_or(BitsError::OutOfRange)?;
+        record::read_gap(&gap, replica.window(slot), window, &mut replica.decoder(bits))?;
+        Step::Moved
+    } else {
+        let Slot { kind, view, .. } = replica.slots()[slot];
+        record::read(replica.plan().kind(kind), view, stride, window, &mut replica.decoder(bits))?;
+        Step::Cut
+    };
+    changes.push(index, Change::Window(step), window);
+    Ok(())
 }
 
 fn read_enters<S: DeserializeOwned>(
@@ -150,28 +233,30 @@ fn read_enters<S: DeserializeOwned>(
     let count = frame::read_count(ENTERS_PER_FRAME_MAX.min(ROSTER_MAX.saturating_sub(staying)), bits)?;
     (0..count)
         .map(|_| {
-            let Enter { id, kind, view } = Enter::read(bits, plan.kinds.len())?;
+            let Enter { id, kind, view, tier } = Enter::read(bits, plan.kinds.len())?;
             let mut window = vec![0; plan.stride * HISTORY];
             record::read(plan.kind(kind), view, plan.stride, &mut window, &mut replica.decoder(bits))?;
             let spawn = codec::decode(&frame::read_blob(SPAWN_BYTES_MAX, bits)?)?;
-            Ok((Slot { id, kind, view, spawn, cut: tick }, window))
+            Ok((Slot { id, kind, view, spawn, tier, parked: None, cut: tick }, window))
         })
         .collect()
 }
 
-/// Moving slots first, then the resting ones in groups.
+/// Of the slots that are due: the moving ones first, then the resting ones in groups.
 fn read_stream<S>(
     replica: &Replica<S>,
-    order: &[usize],
+    followed: impl Iterator<Item = (usize, usize)>,
+    tick: Tick,
     bits: &mut BitReader<'_>,
-) -> Result<Changes, BitsError> {
-    let mut changes = Changes::default();
+    changes: &mut Changes,
+) -> Result<(), BitsError> {
     let mut resting = Vec::new();
-    for (index, slot) in order.iter().enumerate() {
-        if is_resting(replica, *slot) {
-            resting.push((index, *slot));
+    let is_due = |slot: &Slot<S>| replica.cadences().is_due(slot.tier, slot.id, tick);
+    for (index, slot) in followed.filter(|(_, slot)| is_due(&replica.slots()[*slot])) {
+        if is_resting(replica, slot) {
+            resting.push((index, slot));
         } else {
-            read_update(replica, index, *slot, bits, &mut changes)?;
+            read_update(replica, index, slot, bits, changes)?;
         }
     }
     for group in resting.chunks(STILL_GROUP) {
@@ -180,11 +265,11 @@ fn read_stream<S>(
         }
         for (index, slot) in group {
             if !bits.get_bit()? {
-                read_update(replica, *index, *slot, bits, &mut changes)?;
+                read_update(replica, *index, *slot, bits, changes)?;
             }
         }
     }
-    Ok(changes)
+    Ok(())
 }
 
 fn is_resting<S>(replica: &Replica<S>, slot: usize) -> bool {
@@ -214,26 +299,18 @@ fn read_update<S>(
 
 fn read_resync<S>(
     replica: &Replica<S>,
-    order: &[usize],
-    ticks: u32,
+    followed: impl Iterator<Item = (usize, usize)>,
+    tick: Tick,
     bits: &mut BitReader<'_>,
-) -> Result<Changes, BitsError> {
-    let mut changes = Changes::default();
-    let stride = replica.plan().stride;
-    let mut window = vec![0; stride * HISTORY];
-    for (index, slot) in order.iter().enumerate() {
-        if bits.get_bit()? {
-            continue;
+    changes: &mut Changes,
+) -> Result<(), BitsError> {
+    for (index, slot) in followed {
+        let tier = replica.slots()[slot].tier;
+        let gap = gap_of(replica, slot, (tier, replica.tick()), (tier, tick));
+        let as_before = gap.is_none() || bits.get_bit()?;
+        if !as_before {
+            read_window(replica, (index, slot), gap, bits, changes)?;
         }
-        let Slot { kind, view, .. } = replica.slots()[*slot];
-        let kind = replica.plan().kind(kind);
-        if bits.get_bit()? {
-            let gap = Gap { kind, view, stride, ticks };
-            record::read_gap(&gap, replica.window(*slot), &mut window, &mut replica.decoder(bits))?;
-        } else {
-            record::read(kind, view, stride, &mut window, &mut replica.decoder(bits))?;
-        }
-        changes.push(index, Change::Record, &window);
     }
-    Ok(changes)
+    Ok(())
 }

@@ -100,10 +100,16 @@ impl BitWriter {
     /// The stream, its last byte filled up with zeros; the writer is empty afterwards.
     #[must_use]
     pub fn take_bytes(&mut self) -> Vec<u8> {
-        let end = self.length + usize::from(self.pending_bits > 0);
-        let bytes = self.buffer.get(..end).map(<[u8]>::to_vec).unwrap_or_default();
-        self.clear();
+        let mut bytes = Vec::new();
+        self.append_to(&mut bytes);
         bytes
+    }
+
+    /// Appends the stream to `out`, its last byte filled up with zeros; the writer is empty afterwards.
+    pub fn append_to(&mut self, out: &mut Vec<u8>) {
+        let end = self.length + usize::from(self.pending_bits > 0);
+        out.extend_from_slice(self.buffer.get(..end).unwrap_or_default());
+        self.clear();
     }
 }
 

@@ -1,5 +1,6 @@
 //! The checksum of everything that a client holds, computed by both ends from decoded state.
 
+use super::cadence::Tier;
 use super::residual::Window;
 use crate::id::NetId;
 use crate::limits::HISTORY;
@@ -27,10 +28,12 @@ impl Checksum {
         columns.iter().for_each(|column| self.word(*column as u32));
     }
 
-    /// Takes in one slot of a roster: what the client knows it by, and its window as the client sees it.
-    pub fn slot(&mut self, kind: &KindPlan, id: NetId, view: View, window: Window<'_>) {
+    /// Takes in one slot of a roster: what the client knows it by, how often it is told of it, and its window as the
+    /// client sees it; no window while it is parked.
+    pub fn slot(&mut self, kind: &KindPlan, id: NetId, view: View, tier: Tier, window: Option<Window<'_>>) {
         self.word(id.0);
-        self.word(view as u32);
+        self.word(view as u32 | (tier.index() as u32) << 8 | u32::from(window.is_none()) << 16);
+        let Some(window) = window else { return };
         for age in 0..HISTORY {
             kind.seen(view).for_each(|field| self.columns(field.of(window.state(age))));
         }

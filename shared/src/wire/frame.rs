@@ -2,6 +2,7 @@
 //! server's `snapshot::pack` writes it and [`client::replica`](crate::client) reads it.
 
 use super::bits::{BitReader, BitSink, BitWriter, BitsError};
+use super::cadence::{TIERS, Tier};
 use super::message::TAG_FRAME;
 use crate::id::{KindId, NetId};
 use crate::limits::{KINDS_MAX, ROSTER_MAX, SPAWN_BYTES_MAX};
@@ -50,7 +51,7 @@ pub struct Header {
     pub private: bool,
     /// Whether events follow.
     pub events: bool,
-    /// Whether leaves and enters follow.
+    /// Whether leaves, moves and enters follow.
     pub edits: bool,
     /// Whether and how slots follow.
     pub slots: Slots,
@@ -152,17 +153,20 @@ pub struct Enter {
     pub kind: KindId,
     /// How much of it this client sees.
     pub view: View,
+    /// How often it is told of it.
+    pub tier: Tier,
 }
 
 impl Enter {
-    /// Writes id, kind and view.
+    /// Writes id, kind, view and tier.
     pub fn write(&self, out: &mut BitWriter) {
         out.bits(self.id.0, 32);
         out.golomb(u32::from(self.kind.0), 1);
         out.golomb(self.view as u32, 0);
+        out.golomb(self.tier.index() as u32, 0);
     }
 
-    /// Reads id, kind and view of a game with `kinds` kinds.
+    /// Reads id, kind, view and tier, in a game with `kinds` kinds.
     ///
     /// # Errors
     /// [`BitsError`] when the stream ends or kind or view do not exist.
@@ -171,20 +175,48 @@ impl Enter {
         let id = NetId(bits.get(32)? as u32);
         let kind = KindId(bits.get_golomb_max(1, kinds - 1)? as u8);
         let view = View::ALL[bits.get_golomb_max(0, View::ALL.len() - 1)?];
-        Ok(Self { id, kind, view })
+        let tier = Tier::ALL[bits.get_golomb_max(0, TIERS - 1)?];
+        Ok(Self { id, kind, view, tier })
     }
 }
 
-/// Writes the index of a leaving slot in a roster of `length` slots.
-pub fn write_leave(index: usize, length: usize, out: &mut BitWriter) {
+/// What becomes of a slot that stays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Move {
+    /// It is told of at this tier from now on; its window follows.
+    To(Tier),
+    /// It is told nothing of until it is moved again.
+    Park,
+}
+
+impl Move {
+    /// Writes where a slot moves.
+    pub fn write(self, out: &mut BitWriter) {
+        let code = if let Self::To(tier) = self { tier.index() as u64 } else { TIERS as u64 };
+        out.put(code, 2);
+    }
+
+    /// Reads where a slot moves.
+    ///
+    /// # Errors
+    /// [`BitsError`] when the stream ends.
+    pub fn read(bits: &mut BitReader<'_>) -> Result<Self, BitsError> {
+        Ok(Tier::ALL.get(bits.get(2)? as usize).map_or(Self::Park, |tier| Self::To(*tier)))
+    }
+}
+
+const _: () = assert!(TIERS == 3, "a move has two bits");
+
+/// Writes the index of a slot in a roster of `length` slots.
+pub fn write_index(index: usize, length: usize, out: &mut BitWriter) {
     out.bits(index as u32, index_bits(length));
 }
 
-/// Reads the index of a leaving slot in a roster of `length` slots.
+/// Reads the index of a slot in a roster of `length` slots.
 ///
 /// # Errors
 /// [`BitsError`] when the stream ends or there is no such slot.
-pub fn read_leave(length: usize, bits: &mut BitReader<'_>) -> Result<usize, BitsError> {
+pub fn read_index(length: usize, bits: &mut BitReader<'_>) -> Result<usize, BitsError> {
     let index = bits.get(index_bits(length))? as usize;
     if index < length { Ok(index) } else { Err(BitsError::OutOfRange) }
 }
@@ -209,7 +241,7 @@ pub fn read_blob(bytes_max: usize, bits: &mut BitReader<'_>) -> Result<Vec<u8>, 
     bits.get_bytes(length)
 }
 
-/// Writes how many follow, of leaves, enters or events.
+/// Writes how many follow, of leaves, moves, enters or events.
 pub fn write_count(count: usize, out: &mut BitWriter) {
     debug_assert!(count <= ROSTER_MAX);
     out.golomb(count as u32, 0);
@@ -244,14 +276,14 @@ mod tests {
     }
 
     #[test]
-    fn leaves_name_existing_slots_only() {
+    fn indices_name_existing_slots_only() {
         for length in 1..70 {
             let mut writer = BitWriter::default();
-            write_leave(length - 1, length, &mut writer);
+            write_index(length - 1, length, &mut writer);
             let bytes = writer.take_bytes();
-            assert_eq!(read_leave(length, &mut BitReader::new(&bytes)), Ok(length - 1));
+            assert_eq!(read_index(length, &mut BitReader::new(&bytes)), Ok(length - 1));
         }
-        assert_eq!(read_leave(0, &mut BitReader::new(&[0])), Err(BitsError::OutOfRange));
-        assert_eq!(read_leave(5, &mut BitReader::new(&[7])), Err(BitsError::OutOfRange));
+        assert_eq!(read_index(0, &mut BitReader::new(&[0])), Err(BitsError::OutOfRange));
+        assert_eq!(read_index(5, &mut BitReader::new(&[7])), Err(BitsError::OutOfRange));
     }
 }

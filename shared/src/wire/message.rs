@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::{ClientId, NetId};
 use crate::tick::Tick;
+use crate::wire::cadence::Cadences;
 use crate::wire::codec::{self, CodecError};
 
 /// First byte of a Welcome.
@@ -75,6 +76,8 @@ pub struct Hello {
     pub resume: Option<Resume>,
     /// [`Tables::version`](crate::wire::tables::Tables::version) of the tables that the client has.
     pub tables: u32,
+    /// Bytes per second that the client wants to be sent at most; 0 leaves it to the server.
+    pub budget: u32,
 }
 
 /// The answer to Hello.
@@ -94,6 +97,10 @@ pub struct Welcome {
     pub tables: Option<Vec<u8>>,
     /// Acknowledge at the latest after this many applied frames.
     pub ack_every: u8,
+    /// How often the entities of each tier are told of.
+    pub cadences: Cadences,
+    /// Bytes per second that the client is sent at most.
+    pub budget: u32,
     /// The room's name.
     pub room: String,
     /// The game's own setup, by bincode.

@@ -15,6 +15,8 @@ pub mod residual;
 
 pub mod update;
 
+pub mod cadence;
+
 pub mod record;
 
 pub mod training;

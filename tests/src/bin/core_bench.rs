@@ -42,7 +42,13 @@ fn main() {
 }
 
 fn run(scene: &Scene) {
-    let config = RoomConfig { name: "bench".to_owned(), tick_hz: 30, capacity: 5000, seed: 1 };
+    let config = RoomConfig {
+        name: "bench".to_owned(),
+        tick_hz: 30,
+        capacity: 5000,
+        seed: 1,
+        ..RoomConfig::default()
+    };
     let mut room = Room::new(ArenaGame::new(scene.arena), config).expect("a schema");
     for number in 0..scene.clients {
         let event = Event::Join {

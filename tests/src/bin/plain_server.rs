@@ -1,16 +1,19 @@
-//! The yardstick: the same arena on tokio-tungstenite, the full state by bincode once per tick, broadcast to all.
-//! What one writes in an afternoon. Same entities, inputs, rate and `TCP_NODELAY` as the real server.
+//! A yardstick: the same arena on tokio-tungstenite, the full state by bincode once per tick, broadcast to all; with
+//! a radius of view, to each client what is near it. What one writes in an afternoon. Same entities, inputs, rate
+//! and `TCP_NODELAY` as the real server.
 //!
-//! `cargo run --release -p tickwire-tests --bin plain_server -- 127.0.0.1:7787 300`
+//! `cargo run --release -p tickwire-tests --bin plain_server -- 127.0.0.1:7787 300`, and if not everything is in view
+//! the arena's size and the radius in metres.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
+use glam::Vec2;
 use tickwire_server::arena::{ArenaConfig, ArenaGame};
 use tickwire_server::simulation::{Game, Inputs, Stage, World};
-use tickwire_shared::arena::ArenaInput;
+use tickwire_shared::arena::{ArenaEntity, ArenaInput};
 use tickwire_shared::wire::codec;
 use tickwire_shared::{ClientId, Tick};
 use tokio::net::{TcpListener, TcpStream};
@@ -35,17 +38,21 @@ async fn main() {
     let mut arguments = std::env::args().skip(1);
     let listen = arguments.next().unwrap_or_else(|| "127.0.0.1:7787".to_owned());
     let drones = arguments.next().and_then(|count| count.parse().ok()).unwrap_or(300);
+    let all = ArenaConfig::default();
+    let size_m = arguments.next().and_then(|size| size.parse().ok()).unwrap_or(all.size_m);
+    let view_radius_m = arguments.next().and_then(|radius| radius.parse().ok()).unwrap_or(all.view_radius_m);
+    let arena = ArenaConfig { bots: 0, drones, size_m, view_radius_m, ..all };
     let listener = TcpListener::bind(&listen).await.expect("a free address");
     println!("plain server on {listen}, {drones} drones");
     let clients = Arc::new(Mutex::new(Clients::default()));
-    tokio::spawn(run_ticks(Arc::clone(&clients), drones));
+    tokio::spawn(run_ticks(Arc::clone(&clients), arena));
     while let Ok((stream, _)) = listener.accept().await {
         tokio::spawn(serve(stream, Arc::clone(&clients)));
     }
 }
 
-async fn run_ticks(clients: Arc<Mutex<Clients>>, drones: u32) {
-    let mut game = ArenaGame::new(ArenaConfig { bots: 0, drones, ..ArenaConfig::default() });
+async fn run_ticks(clients: Arc<Mutex<Clients>>, arena: ArenaConfig) {
+    let mut game = ArenaGame::new(arena);
     let (mut world, mut events) = (World::new(1), Vec::new());
     let mut interval = tokio::time::interval(Duration::from_secs(1) / TICK_HZ);
     interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Burst);
@@ -65,10 +72,32 @@ async fn run_ticks(clients: Arc<Mutex<Clients>>, drones: u32) {
         game.step(&mut stage, &Inputs { held, commands: Vec::new() });
         events.clear();
         let state: Vec<_> = world.iter().map(|(_, entity)| (entity.id, &entity.state)).collect();
-        let bytes = Bytes::from(codec::encode_blob(&(tick, state)));
-        for outbox in clients.outboxes.values() {
-            let _ = outbox.try_send(bytes.clone());
+        if arena.view_radius_m >= f32::from(arena.size_m) {
+            let bytes = Bytes::from(codec::encode_blob(&(tick, state)));
+            for outbox in clients.outboxes.values() {
+                let _ = outbox.try_send(bytes.clone());
+            }
+            continue;
         }
+        let states: Vec<_> = state.into_iter().map(|state| (place(state.1), state)).collect();
+        for (id, outbox) in &clients.outboxes {
+            let Some(avatar) = game.viewpoint(&world, *id).avatar.and_then(|key| world.get(key)) else {
+                continue;
+            };
+            let eye = place(&avatar.state);
+            let radius_squared = arena.view_radius_m * arena.view_radius_m;
+            let near = states.iter().filter(|(place, _)| place.distance_squared(eye) <= radius_squared);
+            let near: Vec<_> = near.map(|(_, state)| state).collect();
+            let _ = outbox.try_send(Bytes::from(codec::encode_blob(&(tick, near))));
+        }
+    }
+}
+
+fn place(entity: &ArenaEntity) -> Vec2 {
+    match entity {
+        ArenaEntity::Player(player) => player.position,
+        ArenaEntity::Drone(drone) => drone.position,
+        ArenaEntity::Pickup(pickup) => pickup.position,
     }
 }
 

@@ -1,6 +1,7 @@
 //! The core in virtual time: rooms, clients and links without a socket or a clock.
 
 mod arena;
+mod budget;
 mod determinism;
 mod interest;
 mod replication;

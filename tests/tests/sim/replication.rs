@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use tickwire_server::host::{Event, Room, RoomConfig};
 use tickwire_shared::ClientId;
+use tickwire_shared::client::Identity;
+use tickwire_shared::wire::cadence::Cadences;
 use tickwire_shared::wire::message::ClientMessage;
 use tickwire_shared::wire::tables::Counts;
 use tickwire_shared::wire::training;
@@ -77,9 +79,16 @@ fn replicas_equal_the_truth_whatever_happens() {
         let radius = [0.0, 30.0, 60.0][(seed % 3) as usize];
         let mut game = ChaosGame::new(seed, 45, radius);
         game.veil = u32::from(seed % 2 == 0);
-        let mut sim = Sim::new(game, 30, seed);
-        for profile in [Profile::default(), Profile::default(), MOBILE, NARROW] {
-            sim.join("one", profile);
+        game.detail = [0.0, 15.0, 40.0][(seed / 3 % 3) as usize];
+        let periods = [[1, 3, 6], [1, 3, 6], [2, 4, 12], [1, 1, 2]][(seed % 4) as usize];
+        let cadences = Cadences::try_from(periods).expect("sensible periods");
+        let config = RoomConfig { seed, cadences, ..RoomConfig::default() };
+        let mut sim = Sim::with_room(Room::new(game, config).expect("a schema"), 30, seed);
+        for (profile, budget) in
+            [(Profile::default(), 0), (Profile::default(), 1500), (MOBILE, 4000), (NARROW, 0)]
+        {
+            let identity = Identity { budget_bytes_per_s: budget, ..Identity::default() };
+            sim.join_with(identity, profile);
         }
         sim.run(10);
         let mut disturbed = BTreeMap::new();
@@ -98,6 +107,20 @@ fn replicas_equal_the_truth_whatever_happens() {
             *done.entry(format!("entity: {what}")).or_default() += times;
         }
         *done.entry("frames that caught up".to_owned()).or_default() += sim.room.counters().resyncs;
+        let counters = sim.room.counters();
+        for (what, times) in [
+            ("enters", counters.enters),
+            ("demotions", counters.demotions),
+            ("promotions", counters.promotions),
+            ("parks", counters.parks),
+            ("unparks", counters.unparks),
+            ("rate cuts", counters.rate_cuts),
+            ("reach shrinks", counters.reach_shrinks),
+            ("reach grows", counters.reach_grows),
+            ("budget waits", counters.budget_client_ticks),
+        ] {
+            *done.entry(what.to_owned()).or_default() += times;
+        }
         *done.entry("slots compared".to_owned()).or_default() += sim.oracle.compared;
         for client in sim.clients.values() {
             let stats = client.session.stats();
@@ -147,7 +170,13 @@ fn a_client_without_the_rooms_tables_is_sent_them() {
     let tables = Arc::new(counts.train());
     let mut received = Vec::new();
     for other in [false, true] {
-        let config = RoomConfig { name: "test".to_owned(), tick_hz: 30, capacity: 9, seed: 3 };
+        let config = RoomConfig {
+            name: "test".to_owned(),
+            tick_hz: 30,
+            capacity: 9,
+            seed: 3,
+            ..RoomConfig::default()
+        };
         let mut room = Room::new(ChaosGame::new(3, 40, 0.0), config).expect("a schema");
         if other {
             room.use_tables(Arc::clone(&tables));
@@ -202,7 +231,7 @@ fn checksums_catch_a_replica_that_differs() {
             }
             let before = session.stats().mismatches;
             // What follows a lost frame may not even decode; that too is noticed.
-            if session.handle_message(&bytes, sim.now).is_err() {
+            if session.handle_message(bytes, sim.now).is_err() {
                 mismatches += 1;
             }
             mismatches += session.stats().mismatches - before;

@@ -12,7 +12,7 @@ use tickwire_tests::link::Profile;
 use tickwire_tests::sim::{Sim, hello};
 
 fn config(capacity: usize) -> RoomConfig {
-    RoomConfig { name: "test".to_owned(), tick_hz: 30, capacity, seed: 1 }
+    RoomConfig { name: "test".to_owned(), tick_hz: 30, capacity, seed: 1, ..RoomConfig::default() }
 }
 
 fn join<G: Game>(room: &mut Room<G>, client: u32, hello: Hello) -> Option<Close> {

@@ -19,7 +19,8 @@ struct Told {
 fn messages(seed: u64, salt: u32) -> Told {
     let mut game = ChaosGame::new(seed, 40, 0.0);
     game.hidden_salt = salt;
-    let config = RoomConfig { name: "test".to_owned(), tick_hz: 30, capacity: 9, seed };
+    let config =
+        RoomConfig { name: "test".to_owned(), tick_hz: 30, capacity: 9, seed, ..RoomConfig::default() };
     let mut room = Room::new(game, config).expect("a schema");
     let onlooker = ClientId(1);
     room.handle(
@@ -39,7 +40,7 @@ fn messages(seed: u64, salt: u32) -> Told {
         while let Some(output) = room.poll_output() {
             if let Output::Send { bytes, client } = output {
                 let list = if client == onlooker { &mut all } else { &mut insiders };
-                list.push(bytes);
+                list.push(bytes.to_vec());
             }
         }
         let applied = tickwire_shared::Tick(tick as u32);

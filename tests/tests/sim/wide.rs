@@ -2,7 +2,7 @@
 
 use glam::Vec3;
 use serde::{Deserialize, Serialize};
-use tickwire_server::host::Event;
+use tickwire_server::host::{Event, Room, RoomConfig};
 use tickwire_server::simulation::{Game, Inputs, NewEntity, Refusal, Stage, Team, Viewpoint, World};
 use tickwire_shared::limits::{ENTERS_PER_FRAME_MAX, SERVER_MESSAGE_BYTES_MAX};
 use tickwire_shared::{ClientId, CloseCode, Protocol, Replicate, ReplicateKinds};
@@ -109,11 +109,14 @@ fn spawn(stage: &mut Stage<'_, Wide>, letters: usize) {
 #[test]
 fn a_frame_that_is_too_large_is_told_in_parts() {
     let entities = 12_000;
-    let mut sim = Sim::new(Crowd { entities }, 30, 8);
+    // A budget that does not matter.
+    let config = RoomConfig { budget_bytes_per_s: 1 << 30, seed: 8, ..RoomConfig::default() };
+    let mut sim = Sim::with_room(Room::new(Crowd { entities }, config).expect("a schema"), 30, 8);
     let id = sim.join("wide", Profile::default());
     let known =
         |sim: &mut Sim<Crowd>| sim.client(id).session.replica().map_or(0, |replica| replica.slots().len());
-    let ticks = 4 * entities / ENTERS_PER_FRAME_MAX as u32 + 10;
+    // It begins slowly, and each frame has room for so many.
+    let ticks = 90 + 4 * entities / ENTERS_PER_FRAME_MAX as u32;
     sim.run(ticks);
     assert_eq!(known(&mut sim), entities as usize);
     let now = sim.now;

@@ -17,6 +17,17 @@ pub(crate) fn tickwire() -> Command {
     command
 }
 
+/// A server that is gone when the test is, however that ends.
+pub(crate) struct Server(pub(crate) std::process::Child);
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // Mostly it has ended already.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 fn run(command: &mut Command) -> (i32, String, String) {
     let Output { status, stdout, stderr } = command.output().expect("the server ran");
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8");
@@ -115,18 +126,18 @@ fn help_has_an_example_and_a_health_check_fails_without_a_server() {
 fn one_line_with_the_address_and_a_clean_end_by_a_signal() {
     use std::io::{BufRead, BufReader};
     use std::process::Stdio;
-    let mut server = tickwire()
+    let server = tickwire()
         .args(["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"])
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
-        .spawn()
-        .expect("the server runs");
-    let mut lines = BufReader::new(server.stdout.take().expect("its output")).lines();
+        .spawn();
+    let mut server = Server(server.expect("the server runs"));
+    let mut lines = BufReader::new(server.0.stdout.take().expect("its output")).lines();
     let line = lines.next().expect("a line").expect("text");
     let url = line.split_whitespace().find(|word| word.starts_with("http://127.0.0.1:")).expect("a URL");
     assert_eq!(run(tickwire().args(["healthcheck", "--url", &format!("{url}readyz")])).0, 0);
-    let ended = Command::new("kill").args(["-TERM", &server.id().to_string()]).status().expect("kill");
+    let ended = Command::new("kill").args(["-TERM", &server.0.id().to_string()]).status().expect("kill");
     assert!(ended.success());
-    assert_eq!(server.wait().expect("it ended").code(), Some(0));
+    assert_eq!(server.0.wait().expect("it ended").code(), Some(0));
     assert!(lines.next().is_none(), "one line only");
 }

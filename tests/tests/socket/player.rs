@@ -24,7 +24,7 @@ pub(crate) struct Player<S = TcpStream> {
 }
 
 pub(crate) fn identity(name: &str, room: &str) -> Identity {
-    Identity { name: name.to_owned(), room: room.to_owned(), token: None }
+    Identity { name: name.to_owned(), room: room.to_owned(), ..Identity::default() }
 }
 
 /// The Hello of a player, as a message.

@@ -381,7 +381,7 @@ async fn a_signal_reloads_at_once_and_ends_nothing() {
     use std::process::{Command, Stdio};
     let (folder, first) = (Folder::new("tls-signal"), Certificate::new());
     let (cert, key) = first.write(&folder);
-    let mut server = crate::command_line::tickwire()
+    let server = crate::command_line::tickwire()
         .args(["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--tls-cert"])
         .arg(cert)
         .arg("--tls-key")
@@ -389,9 +389,9 @@ async fn a_signal_reloads_at_once_and_ends_nothing() {
         .env("TICKWIRE_TLS__RELOAD_EVERY", "1h")
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
-        .spawn()
-        .expect("the server runs");
-    let line = BufReader::new(server.stdout.take().expect("its output")).lines().next();
+        .spawn();
+    let mut server = crate::command_line::Server(server.expect("the server runs"));
+    let line = BufReader::new(server.0.stdout.take().expect("its output")).lines().next();
     let line = line.expect("a line").expect("text");
     let url = line.split_whitespace().find_map(|word| word.strip_prefix("https://")).expect("a URL");
     let address = url.trim_end_matches('/').parse().expect("an address");
@@ -400,7 +400,7 @@ async fn a_signal_reloads_at_once_and_ends_nothing() {
     let second = Certificate::new();
     second.write(&folder);
     let signal = |name: &str| {
-        let status = Command::new("kill").args([name, &server.id().to_string()]).status();
+        let status = Command::new("kill").args([name, &server.0.id().to_string()]).status();
         assert!(status.expect("kill").success());
     };
     signal("-HUP");
@@ -412,5 +412,5 @@ async fn a_signal_reloads_at_once_and_ends_nothing() {
     let frames = player.session.stats().frames;
     player.until("the session goes on", |session| session.stats().frames > frames + 10).await;
     signal("-TERM");
-    assert_eq!(server.wait().expect("it ended").code(), Some(0));
+    assert_eq!(server.0.wait().expect("it ended").code(), Some(0));
 }

@@ -383,16 +383,16 @@ async fn no_token_is_ever_logged() {
         .expect("a token");
     let token = String::from_utf8(made.stdout).expect("text").trim().to_owned();
     let log = std::fs::File::create(folder.path().join("log")).expect("a file");
-    let mut server = crate::command_line::tickwire()
+    let server = crate::command_line::tickwire()
         .args(["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--json-session", "on"])
         .arg("--auth-secret")
         .arg(&secret)
         .env("RUST_LOG", "trace")
         .stdout(Stdio::piped())
         .stderr(log)
-        .spawn()
-        .expect("the server runs");
-    let line = BufReader::new(server.stdout.take().expect("its output")).lines().next();
+        .spawn();
+    let mut server = crate::command_line::Server(server.expect("the server runs"));
+    let line = BufReader::new(server.0.stdout.take().expect("its output")).lines().next();
     let line = line.expect("a line").expect("text");
     let url = line.split_whitespace().find_map(|word| word.strip_prefix("http://")).expect("a URL");
     let address: SocketAddr = url.trim_end_matches('/').parse().expect("an address");
@@ -409,8 +409,8 @@ async fn no_token_is_ever_logged() {
     let hello = json!({ "hello": { "token": forged } }).to_string();
     json.send(&frame(TEXT, hello.as_bytes())).await;
     assert_eq!(json.ending().await.sole().0, 4002);
-    let ended = Command::new("kill").args(["-TERM", &server.id().to_string()]).status().expect("kill");
-    assert!(ended.success() && server.wait().expect("it ended").success());
+    let ended = Command::new("kill").args(["-TERM", &server.0.id().to_string()]).status().expect("kill");
+    assert!(ended.success() && server.0.wait().expect("it ended").success());
     let log = std::fs::read_to_string(folder.path().join("log")).expect("the log");
     assert!(log.contains("let in") && log.contains("not let in"), "the log says who came");
     for part in token.split('.').skip(1) {

@@ -41,6 +41,7 @@ fn client_messages() {
         token: None,
         resume: None,
         tables: 0,
+        budget: 0,
     };
     let ack = Ack { applied: Tick(0), held_ms: 0 };
     let messages: [(&str, ClientMessage<u8, u8>); 5] = [

@@ -33,12 +33,14 @@ struct Recorded {
     states: Vec<String>,
 }
 
-/// Half a second of a small arena: joining, moving, a pause that ends in a resync, a reset.
+/// Eight seconds of a small arena: joining, moving, a pause that ends in a resync, a reset, and a budget that is not enough,
+/// so that there is every cadence and parking.
 fn record_session() -> Recorded {
-    let config = RoomConfig { name: "main".to_owned(), tick_hz: 30, capacity: 9, seed: 7 };
-    let arena = ArenaConfig { bots: 3, drones: 6, pickups: 1, seed: 7, ..ArenaConfig::default() };
+    let config =
+        RoomConfig { name: "main".to_owned(), tick_hz: 30, capacity: 9, seed: 7, ..RoomConfig::default() };
+    let arena = ArenaConfig { bots: 12, drones: 24, pickups: 1, seed: 7, ..ArenaConfig::default() };
     let mut room = Room::new(ArenaGame::new(arena), config).expect("a schema");
-    let identity = Identity { name: "ann".to_owned(), ..Identity::default() };
+    let identity = Identity { name: "ann".to_owned(), budget_bytes_per_s: 1024, ..Identity::default() };
     let mut session = Session::<Arena>::new(identity).expect("a schema");
     let client = ClientId(1);
     let hello = session.poll_transmit(Micros(0)).expect("Hello comes first");
@@ -48,7 +50,7 @@ fn record_session() -> Recorded {
     };
     room.handle(Event::Join { client, hello: decoded, resume: ResumeToken([9; 16]) }, Micros(0));
     let mut recorded = Recorded { messages: vec![hex(&hello)], states: Vec::new() };
-    for tick in 1..=120_u64 {
+    for tick in 1..=240_u64 {
         let now = Micros(tick * 33_333);
         room.handle(Event::Writable { client, writable: !(40..47).contains(&tick) }, now);
         if tick == 60 {
@@ -56,7 +58,7 @@ fn record_session() -> Recorded {
         }
         let input = ArenaInput {
             walk: [100, (tick * 3 % 200) as i8 / 2],
-            aim: tick as u16 * 500,
+            aim: (tick as u16).wrapping_mul(500),
             fire: tick % 30 == 0,
         };
         let message = ClientMessage::Input { seq: tick as u16, tick: room.status().tick, ack: None, input };
@@ -64,15 +66,20 @@ fn record_session() -> Recorded {
         room.tick(now);
         while let Some(output) = room.poll_output() {
             let Output::Send { bytes, .. } = output else { panic!("closed") };
-            session.handle_message(&bytes, now).expect("own message");
-            recorded.messages.push(hex(&bytes));
-            recorded.states.extend(states_of(&session));
+            session.handle_message(bytes, now).expect("own message");
+            recorded.messages.push(hex(bytes));
+            if tick < 20 || tick % 8 == 0 {
+                recorded.states.extend(states_of(&session));
+            }
         }
         let ack = Ack { applied: Tick(tick as u32), held_ms: 0 };
         room.handle(Event::Message { client, message: ClientMessage::Ack(ack) }, now);
     }
     assert_eq!(session.stats().mismatches, 0);
-    assert!(session.stats().checksums > 0 && session.stats().resyncs == 2, "{:?}", session.stats());
+    assert!(session.stats().checksums > 0 && session.stats().resyncs >= 2, "{:?}", session.stats());
+    let counters = room.counters();
+    let moved = [counters.promotions, counters.parks, counters.unparks];
+    assert!(moved.iter().all(|times| *times > 0), "{moved:?}: the vectors do not show all that there is");
     recorded
 }
 

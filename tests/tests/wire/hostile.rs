@@ -4,6 +4,7 @@ use tickwire_server::host::{Event, Output, Room, RoomConfig};
 use tickwire_shared::client::{Identity, Replica, Session};
 use tickwire_shared::limits::PROTOCOL_VERSION;
 use tickwire_shared::schema::Plan;
+use tickwire_shared::wire::cadence::Cadences;
 use tickwire_shared::wire::codec;
 use tickwire_shared::wire::message::{Ack, ClientMessage, ResumeToken, decode_server};
 use tickwire_shared::{ClientId, Micros, Protocol, Tick};
@@ -12,7 +13,8 @@ use tickwire_tests::seeds::{Dice, for_seeds, seed_count};
 
 /// A replica in the middle of a session, and the next frame for it.
 fn replica_and_frames(seed: u64) -> (Replica<u16>, Vec<Vec<u8>>) {
-    let config = RoomConfig { name: "test".to_owned(), tick_hz: 30, capacity: 9, seed };
+    let config =
+        RoomConfig { name: "test".to_owned(), tick_hz: 30, capacity: 9, seed, ..RoomConfig::default() };
     let mut room = Room::new(ChaosGame::new(seed, 30, 0.0), config).expect("a schema");
     let mut session = Session::<Chaos>::new(Identity::default()).expect("a schema");
     let hello = session.poll_transmit(Micros(0)).expect("Hello comes first");
@@ -33,9 +35,9 @@ fn replica_and_frames(seed: u64) -> (Replica<u16>, Vec<Vec<u8>>) {
         }
         while let Some(Output::Send { bytes, .. }) = room.poll_output() {
             if tick < 40 {
-                session.handle_message(&bytes, Micros(tick * 33_333)).expect("own message");
+                session.handle_message(bytes, Micros(tick * 33_333)).expect("own message");
             } else {
-                frames.push(bytes);
+                frames.push(bytes.to_vec());
             }
         }
         let ack = Ack { applied: Tick(tick as u32), held_ms: 0 };
@@ -93,7 +95,7 @@ fn random_bytes_never_panic() {
     for_seeds(seed_count(200, 20_000), |seed| {
         let mut dice = Dice::new(seed);
         let plan = Plan::new(&Chaos::schema());
-        let replica = Replica::<u16>::new(plan, Chaos::tables(), Tick(5), None);
+        let replica = Replica::<u16>::new(plan, Chaos::tables(), Cadences::default(), Tick(5), None);
         for _ in 0..50 {
             let length = dice.below(200) as usize;
             let mut bytes: Vec<u8> = (0..length).map(|_| dice.word() as u8).collect();

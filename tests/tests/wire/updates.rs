@@ -13,7 +13,7 @@ use tickwire_shared::wire::update::{self, Step};
 use tickwire_tests::seeds::{Dice, for_seeds, seed_count};
 
 /// A kind of random fields.
-fn random_kind(dice: &mut Dice) -> KindSchema {
+pub(super) fn random_kind(dice: &mut Dice) -> KindSchema {
     let mut kind = KindSchema { name: "Random".to_owned(), fields: Vec::new() };
     for index in 0..1 + dice.below(6) {
         let low = dice.below(1 << 27) as i32 - (1 << 26);
@@ -35,7 +35,7 @@ fn random_kind(dice: &mut Dice) -> KindSchema {
 }
 
 /// A state near `from`, far from it, or at the edge of what is possible.
-fn random_state(plan: &Plan, from: &[i32], dice: &mut Dice) -> Vec<i32> {
+pub(super) fn random_state(plan: &Plan, from: &[i32], dice: &mut Dice) -> Vec<i32> {
     let mut state = from.to_vec();
     for field in &plan.kinds[0].fields {
         if dice.one_in(3) {
@@ -66,7 +66,7 @@ fn random_state(plan: &Plan, from: &[i32], dice: &mut Dice) -> Vec<i32> {
     state
 }
 
-fn hide(plan: &Plan, view: View, state: &mut [i32]) {
+pub(super) fn hide(plan: &Plan, view: View, state: &mut [i32]) {
     for field in plan.kinds[0].fields.iter().filter(|field| field.view > view) {
         state[field.first..field.first + field.columns].fill(0);
     }

@@ -51,6 +51,7 @@ fn hello(value: &Value) -> Result<Identity, String> {
         name: string(object, "name")?.unwrap_or_default(),
         room: string(object, "room")?.unwrap_or_default(),
         token: string(object, "token")?.map(Into::into),
+        budget_bytes_per_s: 0,
     })
 }
 
