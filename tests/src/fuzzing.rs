@@ -102,7 +102,7 @@ pub fn session(bytes: &[u8]) {
     let mut welcome = Vec::new();
     while let Some(output) = room.poll_output() {
         if let Output::Send { bytes, .. } = output {
-            welcome.push(bytes);
+            welcome.push(bytes.to_vec());
         }
     }
     let mut rest = bytes;

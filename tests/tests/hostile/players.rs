@@ -70,7 +70,7 @@ impl Players {
 async fn play(address: SocketAddr, index: usize, frames: Arc<[AtomicU64; PLAYERS]>, stop: Arc<AtomicBool>) {
     let raw = Raw::connect_from([127, 0, 1, index as u8 + 1], address).await.expect("connect");
     let mut raw = raw.upgraded(address, BINARY).await;
-    let identity = Identity { name: format!("player {index}"), room: String::new(), token: None };
+    let identity = Identity { name: format!("player {index}"), ..Identity::default() };
     let mut session = Session::<Arena>::new(identity).expect("a session");
     let begun = Instant::now();
     let now = || Micros(1 + begun.elapsed().as_micros() as u64);
