@@ -10,13 +10,14 @@ use std::time::Duration;
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
 use serde::{Deserialize, Serialize};
-use tickwire_shared::limits::{CLIENT_MESSAGE_BYTES_MAX, NAME_BYTES_MAX};
 
 mod replication;
 
 pub mod units;
 
 mod error;
+
+mod limits;
 
 mod tls;
 
@@ -26,6 +27,7 @@ mod auth;
 
 pub use auth::{AuthMode, AuthSection};
 pub use error::ConfigError;
+pub use limits::Limits;
 pub use proxy::{ForwardedHeader, ProxyProtocol, ProxySection};
 pub use replication::Replication;
 pub use tls::TlsSection;
@@ -114,47 +116,6 @@ pub enum JsonSession {
     Off,
 }
 
-/// What a peer may do, and how long it may take.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Limits {
-    /// TCP connections that have not become a session.
-    pub handshakes_max: usize,
-    /// For a request's head.
-    #[serde(with = "units::duration")]
-    pub head_deadline: Duration,
-    /// From the upgrade to the first message.
-    #[serde(with = "units::duration")]
-    pub hello_deadline: Duration,
-    /// For a frame that has begun.
-    #[serde(with = "units::duration")]
-    pub partial_frame_deadline: Duration,
-    /// Silence after which a ping goes out; after three times this the peer is gone.
-    #[serde(with = "units::duration")]
-    pub ping_after: Duration,
-    /// How long a write may make no progress.
-    #[serde(with = "units::duration")]
-    pub write_stall_deadline: Duration,
-    /// Largest message from a client.
-    #[serde(with = "units::bytes")]
-    pub message_bytes_max: usize,
-    /// Most frames that one message may come in.
-    pub fragments_max: usize,
-    /// Frames per second from one client; 0 means twice the tick rate and 20.
-    pub frames_per_s: u32,
-    /// Bytes per second from one client.
-    #[serde(with = "units::bytes")]
-    pub bytes_per_s: usize,
-    /// Pings per second from one client.
-    pub pings_per_s: u32,
-    /// How long a client may go on exceeding a budget before it is closed.
-    #[serde(with = "units::duration")]
-    pub excess_deadline: Duration,
-    /// The kernel's send buffer of one connection.
-    #[serde(with = "units::bytes")]
-    pub send_buffer_bytes: usize,
-}
-
 /// The demo game.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -195,26 +156,6 @@ impl Default for Config {
             proxy: ProxySection::default(),
             auth: AuthSection::default(),
             arena: ArenaSection::default(),
-        }
-    }
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            handshakes_max: 256,
-            head_deadline: Duration::from_secs(5),
-            hello_deadline: Duration::from_secs(5),
-            partial_frame_deadline: Duration::from_secs(10),
-            ping_after: Duration::from_secs(15),
-            write_stall_deadline: Duration::from_secs(15),
-            message_bytes_max: CLIENT_MESSAGE_BYTES_MAX,
-            fragments_max: 8,
-            frames_per_s: 0,
-            bytes_per_s: 16 * 1024,
-            pings_per_s: 1,
-            excess_deadline: Duration::from_secs(5),
-            send_buffer_bytes: 64 * 1024,
         }
     }
 }
@@ -333,26 +274,23 @@ impl Config {
             set => set,
         }
     }
-}
 
-impl Limits {
-    fn validate(&self) -> Result<(), ConfigError> {
-        let shortest = Duration::from_millis(10);
-        within("limits.handshakes_max", self.handshakes_max, 1, 100_000)?;
-        spans("limits.head_deadline", self.head_deadline, shortest)?;
-        spans("limits.hello_deadline", self.hello_deadline, shortest)?;
-        spans("limits.partial_frame_deadline", self.partial_frame_deadline, shortest)?;
-        spans("limits.ping_after", self.ping_after, shortest)?;
-        spans("limits.write_stall_deadline", self.write_stall_deadline, shortest)?;
-        spans("limits.excess_deadline", self.excess_deadline, Duration::ZERO)?;
-        // A Hello of the default arena must fit, whatever is set here.
-        let smallest = 512 + NAME_BYTES_MAX;
-        within("limits.message_bytes_max", self.message_bytes_max, smallest, CLIENT_MESSAGE_BYTES_MAX)?;
-        within("limits.fragments_max", self.fragments_max, 1, 1024)?;
-        within("limits.frames_per_s", self.frames_per_s, 0, 100_000)?;
-        within("limits.bytes_per_s", self.bytes_per_s, CLIENT_MESSAGE_BYTES_MAX, 1 << 30)?;
-        within("limits.pings_per_s", self.pings_per_s, 1, 1000)?;
-        within("limits.send_buffer_bytes", self.send_buffer_bytes, 4096, 16 << 20)
+    /// Frames that one client may send at once.
+    #[must_use]
+    pub fn frames_burst(&self) -> u32 {
+        match self.limits.frames_burst {
+            0 => self.frames_per_s(),
+            set => set,
+        }
+    }
+
+    /// Messages of one client that may wait for one tick.
+    #[must_use]
+    pub fn messages_per_tick_max(&self) -> usize {
+        match self.limits.messages_per_tick_max {
+            0 => 2 * self.frames_burst() as usize,
+            set => set,
+        }
     }
 }
 

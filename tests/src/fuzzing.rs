@@ -3,6 +3,7 @@
 
 use std::cell::RefCell;
 
+use tickwire_server::driver::fuzzing::{self as shell, Heard};
 use tickwire_server::host::{Event, Output, Room, RoomConfig};
 use tickwire_shared::client::{Identity, Replica, Session};
 use tickwire_shared::wire::codec;
@@ -60,6 +61,68 @@ pub fn frame(bytes: &[u8]) {
             let _ = copy.checksum();
         }
     });
+}
+
+/// Bytes as what a client says first: headers of its request, and the Hello of somebody who wants to join.
+pub fn handshake(bytes: &[u8]) {
+    let status = shell::request(bytes);
+    assert!(matches!(status, 101 | 400 | 403 | 405 | 426), "{status}");
+    let Ok(ClientMessage::<u8, u32>::Hello(hello)) = codec::decode(bytes) else { return };
+    let (mut room, _) = room_with_client(1);
+    let newcomer = ClientId(2);
+    room.handle(Event::Join { client: newcomer, hello, resume: ResumeToken([1; 16]) }, Micros(0));
+    room.tick(Micros(0));
+    let mut answered = false;
+    while let Some(output) = room.poll_output() {
+        answered |= matches!(output, Output::Send { client, .. } | Output::Close { client, .. } if client == newcomer);
+    }
+    assert!(answered, "a Hello gets a Welcome or a close");
+}
+
+/// Bytes as what a client sends after the upgrade: however they arrive, they mean the same, and one violation is the
+/// last thing that is heard.
+pub fn socket(bytes: &[u8]) {
+    let Some((&how, bytes)) = bytes.split_first() else { return };
+    let due = [None, Some(true), Some(false)][usize::from(how % 3)];
+    let whole = shell::frames(bytes, bytes.len(), due);
+    assert!(!matches!(
+        whole.last(),
+        None | Some(Heard::Fragment | Heard::Message(_) | Heard::Ping(_) | Heard::Pong)
+    ));
+    for piece in [1, 2 + usize::from(how / 3)] {
+        assert_eq!(shell::frames(bytes, piece, due), whole, "in pieces of {piece}");
+    }
+}
+
+/// Bytes as messages for a client's session from its first moment on: a length, a message, and so on. The first
+/// bit of a length puts the true Welcome before it.
+pub fn session(bytes: &[u8]) {
+    let (mut room, mut session) = room_with_client(1);
+    room.tick(Micros(0));
+    let mut welcome = Vec::new();
+    while let Some(output) = room.poll_output() {
+        if let Output::Send { bytes, .. } = output {
+            welcome.push(bytes.to_vec());
+        }
+    }
+    let mut rest = bytes;
+    let mut now = Micros(1);
+    while let Some((&length, after)) = rest.split_first() {
+        now = now.plus(33_333);
+        if length & 0x80 != 0 {
+            for message in &welcome {
+                // Refused a second time.
+                let _ = session.handle_message(message, now);
+            }
+        }
+        let (message, after) = after.split_at(usize::from(length & 0x7F).min(after.len()));
+        // Whatever it says, it must not panic, and the session must still have something to send or nothing.
+        let _ = session.handle_message(message, now);
+        while session.poll_happening().is_some() {}
+        while session.poll_transmit(now).is_some() {}
+        let _ = session.entities().count();
+        rest = after;
+    }
 }
 
 /// Bytes as a client's message to a room that goes on.

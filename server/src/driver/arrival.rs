@@ -62,6 +62,11 @@ pub(super) enum Lost {
 }
 
 impl Gate {
+    /// Whether an answer in plain text would be understood.
+    pub(super) fn speaks_plainly(&self) -> bool {
+        !matches!(self, Self::Public { tls: Some(_) })
+    }
+
     /// Lets one connection in.
     pub(super) async fn admit(
         &self,

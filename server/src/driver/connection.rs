@@ -18,10 +18,11 @@ use super::json::Gateway;
 use super::link::{Downlink, GATEWAY_FRAMES_MAX};
 use super::meter::{FrameKind, Meter, Verdict};
 use super::peer::Peer;
-use super::socket::{Driven, Failure, FrameReader, Kind, Outbox, ReadSide, Received, Stream, Vitals};
+use super::socket::{self, Driven, Failure, FrameReader, Kind, Outbox, ReadSide, Received, Stream, Vitals};
 use super::standing::Standing;
 use super::tally::{Drop as Dropped, Ended};
 use super::upgrade::Subprotocol;
+use super::visitors::Counted;
 use super::watchdog::{Check, Pulse, Watchdog};
 use crate::auth::Denial;
 
@@ -37,45 +38,84 @@ pub(super) struct Opened {
     pub(super) stream: Stream,
     /// Read together with the request.
     pub(super) ahead: Vec<u8>,
-    pub(super) subprotocol: Subprotocol,
+    pub(super) service: Service,
     pub(super) peer: Peer,
-    /// Its place among the sessions.
-    pub(super) permit: OwnedSemaphorePermit,
+    pub(super) place: Place,
+}
+
+/// A place among the sessions, and among those of an address. Given back when the connection is gone.
+pub(super) struct Place {
+    _permit: OwnedSemaphorePermit,
+    _counted: Counted,
+}
+
+impl Place {
+    pub(super) fn new(permit: OwnedSemaphorePermit, counted: Counted) -> Self {
+        Self { _permit: permit, _counted: counted }
+    }
+}
+
+/// What a connection is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Service {
+    /// A game's session.
+    Session(Subprotocol),
+    /// Every message goes back as it came: for suites that test this module.
+    Echo,
+}
+
+impl Service {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Session(subprotocol) => subprotocol.name(),
+            Self::Echo => "echo",
+        }
+    }
 }
 
 /// Serves a connection until it is gone.
 pub(super) async fn serve<P: Protocol>(hub: Arc<Hub<P>>, opened: Opened) {
-    let Opened { stream, ahead, subprotocol, peer, permit } = opened;
+    let Opened { stream, ahead, service, peer, place } = opened;
     let (read, write) = stream.split();
     let outbox = Arc::new(Outbox::new(write));
     let vitals = Arc::new(Vitals::new(hub.clock.now()));
     let standing = Arc::new(Standing::new());
-    let (kind, intake) = match subprotocol {
-        Subprotocol::Binary => {
+    let (due, intake) = match service {
+        Service::Session(Subprotocol::Binary) => {
             let downlink = Downlink::Socket(Arc::clone(&outbox));
             let entrance = Entrance::new(Arc::clone(&hub), peer, downlink, Arc::clone(&standing));
-            (Kind::Binary, Intake::Session(entrance))
+            (Some(Kind::Binary), Intake::Session(entrance))
         }
-        Subprotocol::Json => {
+        Service::Session(Subprotocol::Json) => {
             let (text_sender, texts) = mpsc::channel(TEXTS_MAX);
             let (frame_sender, frames) = mpsc::channel(GATEWAY_FRAMES_MAX);
             let downlink = Downlink::Gateway { frames: frame_sender, outbox: Arc::clone(&outbox) };
             let entrance = Entrance::new(Arc::clone(&hub), peer, downlink, Arc::clone(&standing));
             tokio::spawn(Gateway::new(Arc::clone(&hub), entrance, Arc::clone(&outbox)).run(texts, frames));
-            (Kind::Text, Intake::Json(text_sender))
+            (Some(Kind::Text), Intake::Json(text_sender))
+        }
+        Service::Echo => {
+            standing.greet();
+            (None, Intake::Echo(Vec::new()))
         }
     };
     let side = ReadSide::new(ahead, read, Arc::clone(&vitals), hub.clock);
-    let reading = Reading { hub: Arc::clone(&hub), outbox: Arc::clone(&outbox), intake, kind };
+    let reading = Reading {
+        hub: Arc::clone(&hub),
+        outbox: Arc::clone(&outbox),
+        standing: Arc::clone(&standing),
+        intake,
+        due,
+    };
     let reader = tokio::spawn(reading.run(side));
     hub.tally.sessions.add(1);
     let keeper = Keeper { hub: &hub, outbox: &outbox, vitals: &vitals, standing: &standing, reader };
     let ended = keeper.keep().await;
     hub.tally.ended(ended);
     hub.tally.sent_bytes.add(outbox.sent_bytes());
-    let (how, subprotocol) = (ended.label(), subprotocol.name());
-    tracing::debug!(peer = %peer.address, how, subprotocol, "connection ended");
-    drop(permit);
+    let (how, service) = (ended.label(), service.name());
+    tracing::debug!(peer = %peer.address, how, service, "connection ended");
+    drop(place);
 }
 
 /// Where messages go.
@@ -84,14 +124,17 @@ enum Intake<P: Protocol> {
     Session(Entrance<P>),
     /// As text, to the gateway.
     Json(mpsc::Sender<String>),
+    /// Back to where they came from; the buffer is for framing.
+    Echo(Vec<u8>),
 }
 
 /// The reading task.
 struct Reading<P: Protocol> {
     hub: Arc<Hub<P>>,
     outbox: Arc<Outbox>,
+    standing: Arc<Standing>,
     intake: Intake<P>,
-    kind: Kind,
+    due: Option<Kind>,
 }
 
 impl<P: Protocol> Reading<P> {
@@ -105,9 +148,13 @@ impl<P: Protocol> Reading<P> {
 
     async fn read(mut self, side: &mut ReadSide) -> Stopped {
         let mut meter = Meter::new(self.hub.rates(), self.hub.clock.now());
-        let mut frames = FrameReader::new(side, self.kind, self.hub.bounds());
-        let mut spoiled = false;
+        let mut frames = FrameReader::new(side, self.due, self.hub.bounds_before_hello());
+        let (mut spoiled, mut greeted) = (false, false);
         loop {
+            if !greeted && self.standing.has_greeted() {
+                greeted = true;
+                frames.set_bounds(self.hub.bounds());
+            }
             let next = frames.next().await;
             if self.outbox.closing() {
                 return Stopped::Closing;
@@ -153,9 +200,9 @@ impl<P: Protocol> Reading<P> {
         };
         match received {
             Received::Fragment => *spoiled |= excess,
-            Received::Message(message) => {
+            Received::Message(kind, message) => {
                 if !(std::mem::take(spoiled) | excess) {
-                    self.take(message, now).await?;
+                    self.take(kind, message, now).await?;
                 }
             }
             Received::Ping(payload) if !excess => self.outbox.pong(payload),
@@ -164,7 +211,7 @@ impl<P: Protocol> Reading<P> {
         Ok(())
     }
 
-    async fn take(&mut self, message: &[u8], now: Micros) -> Result<(), Close> {
+    async fn take(&mut self, kind: Kind, message: &[u8], now: Micros) -> Result<(), Close> {
         match &mut self.intake {
             Intake::Session(entrance) => {
                 let message = codec::decode(message).map_err(|error| match error {
@@ -178,6 +225,11 @@ impl<P: Protocol> Reading<P> {
                 if texts.try_send(String::from_utf8_lossy(message).into_owned()).is_err() {
                     self.hub.tally.dropped(Dropped::InboxFull);
                 }
+                Ok(())
+            }
+            Intake::Echo(buffer) => {
+                // Refused means that a close is under way, or that the peer is gone.
+                let _ = self.outbox.send(socket::message(kind, message, buffer));
                 Ok(())
             }
         }

@@ -9,10 +9,12 @@ use tickwire_shared::{Close, CloseCode, Micros, Protocol};
 
 use super::hub::Hub;
 use super::link::{Downlink, Link, Message};
+use super::meter::Patience;
 use super::peer::Peer;
 use super::standing::Standing;
 use super::tally::Drop as Dropped;
 use crate::auth::{Applicant, Denial, Pass, Token};
+use crate::session::Budget;
 
 /// A connection's way into its room. Dropping it leaves the room.
 pub(super) struct Entrance<P: Protocol> {
@@ -22,11 +24,16 @@ pub(super) struct Entrance<P: Protocol> {
     downlink: Option<Downlink>,
     link: Option<Arc<Link<P>>>,
     standing: Arc<Standing>,
+    commands: Budget,
+    patience: Patience,
 }
 
 impl<P: Protocol> Entrance<P> {
     pub(super) fn new(hub: Arc<Hub<P>>, peer: Peer, downlink: Downlink, standing: Arc<Standing>) -> Self {
-        Self { hub, peer, downlink: Some(downlink), link: None, standing }
+        let limits = &hub.config.limits;
+        let commands = Budget::new(limits.commands_per_s, limits.commands_burst, hub.clock.now());
+        let patience = Patience::new(hub.rates());
+        Self { hub, peer, downlink: Some(downlink), link: None, standing, commands, patience }
     }
 
     /// A message that arrived at `now`. Only a Hello may have to wait, for whoever says whether it may come in.
@@ -93,6 +100,10 @@ impl<P: Protocol> Entrance<P> {
             && !P::is_possible(input)
         {
             return Err(Close::because(CloseCode::BadMessage, "impossible input"));
+        }
+        if matches!(message, ClientMessage::Command(_)) && !self.commands.take(1, now) {
+            self.hub.tally.dropped(Dropped::Commands);
+            return self.patience.exceeded(now).map_or(Ok(()), Err);
         }
         if link.post(message, now).is_err() {
             self.hub.tally.dropped(Dropped::InboxFull);

@@ -13,10 +13,11 @@ use serde_json::json;
 use tickwire_shared::Protocol;
 
 use super::arrival::Reception;
-use super::connection::{self, Opened};
+use super::connection::{self, Opened, Place, Service};
 use super::hub::Hub;
 use super::peer::Peer;
 use super::upgrade::{self, Asked, Policy, Refusal};
+use super::visitors::Counted;
 use super::{metrics, socket};
 
 /// The embedded page: a canvas over the JSON session.
@@ -113,6 +114,7 @@ async fn metrics<P: Protocol>(State(hub): State<Arc<Hub<P>>>) -> Response {
 async fn websocket<P: Protocol>(
     State(hub): State<Arc<Hub<P>>>,
     Extension(peer): Extension<Peer>,
+    Extension(counted): Extension<Counted>,
     mut request: Request,
 ) -> Response {
     let peer = peer.behind(request.headers(), &hub.config.proxy);
@@ -135,6 +137,14 @@ async fn websocket<P: Protocol>(
         Ok(permit) if hub.is_ready() => permit,
         _ => return refuse(&hub, full()),
     };
+    // What a proxy brings was not counted when it was accepted.
+    let counted = match counted.or_else(|| hub.visit(peer.address)) {
+        Ok(counted) => counted,
+        Err(why) => {
+            hub.tally.turned_away(why);
+            return refuse(&hub, full());
+        }
+    };
     let (mut response, pending) = match socket::upgrade(&mut request) {
         Ok(upgraded) => upgraded,
         Err(sentence) => {
@@ -143,9 +153,11 @@ async fn websocket<P: Protocol>(
     };
     let name = HeaderValue::from_static(subprotocol.name());
     response.headers_mut().insert(header::SEC_WEBSOCKET_PROTOCOL, name);
+    let place = Place::new(permit, counted);
     tokio::spawn(async move {
         if let Some((stream, ahead)) = pending.stream(hub.config.limits.head_deadline).await {
-            connection::serve(hub, Opened { stream, ahead, subprotocol, peer, permit }).await;
+            let service = Service::Session(subprotocol);
+            connection::serve(hub, Opened { stream, ahead, service, peer, place }).await;
         }
     });
     response

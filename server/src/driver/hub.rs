@@ -1,5 +1,6 @@
 //! What every connection of one server shares.
 
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tickwire_shared::{Close, Protocol};
@@ -12,11 +13,9 @@ use super::options::SocketOptions;
 use super::rooms::Rooms;
 use super::socket::Bounds;
 use super::tally::Tally;
+use super::visitors::{Counted, TooMany, Visitors};
 use crate::auth::Authenticator;
 use crate::config::Config;
-
-/// Messages that may wait for one tick, for each that its connection may send per second.
-const INBOX_PER_FRAME_RATE: usize = 2;
 
 /// One server.
 pub(super) struct Hub<P: Protocol> {
@@ -29,6 +28,10 @@ pub(super) struct Hub<P: Protocol> {
     pub(super) clock: Clock,
     /// One permit per WebSocket session.
     pub(super) sessions: Arc<Semaphore>,
+    /// Connections and arrivals by address.
+    pub(super) visitors: Arc<Visitors>,
+    /// Connections of one port that have not become a session.
+    pub(super) handshakes_max: usize,
     /// Set when the server goes away: the close for everybody.
     pub(super) ending: watch::Receiver<Option<Close>>,
     /// The options of the socket that was accepted last.
@@ -41,19 +44,38 @@ impl<P: Protocol> Hub<P> {
         Bounds { message_bytes_max: limits.message_bytes_max, fragments_max: limits.fragments_max }
     }
 
+    /// Until a Hello has been accepted.
+    pub(super) fn bounds_before_hello(&self) -> Bounds {
+        Bounds { message_bytes_max: self.config.limits.hello_bytes_max, ..self.bounds() }
+    }
+
     pub(super) fn rates(&self) -> Rates {
         let limits = &self.config.limits;
         Rates {
             frames_per_s: self.config.frames_per_s(),
+            frames_burst: self.config.frames_burst(),
             bytes_per_s: u32::try_from(limits.bytes_per_s).unwrap_or(u32::MAX),
+            bytes_burst: u32::try_from(limits.bytes_burst).unwrap_or(u32::MAX),
             pings_per_s: limits.pings_per_s,
+            pings_burst: limits.pings_burst,
             excess_deadline: limits.excess_deadline,
             retry_after: self.config.retry_after,
         }
     }
 
     pub(super) fn inbox_max(&self) -> usize {
-        INBOX_PER_FRAME_RATE * self.config.frames_per_s() as usize
+        self.config.messages_per_tick_max()
+    }
+
+    /// Counts a connection of a client's. Trusted proxies are not counted: their clients are.
+    ///
+    /// # Errors
+    /// [`TooMany`], and the connection is to be turned away.
+    pub(super) fn visit(&self, address: IpAddr) -> Result<Counted, TooMany> {
+        if self.config.proxy.trusts(address.to_canonical()) {
+            return Ok(Counted::default());
+        }
+        self.visitors.enter(address, self.clock.now())
     }
 
     /// Whether new sessions are let in.

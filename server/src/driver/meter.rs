@@ -13,15 +13,16 @@ const CALM_MICROS: u64 = 1_500_000;
 /// Frames beyond the budget after which nobody waits for the excess to last: what one peer can cost us is
 /// bounded by frames, not by time alone.
 const EXCESS_FRAMES_PER_BUDGET: u32 = 20;
-/// Pings that may come at once.
-const PING_BURST: u32 = 5;
 
 /// The rates.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Rates {
     pub(super) frames_per_s: u32,
+    pub(super) frames_burst: u32,
     pub(super) bytes_per_s: u32,
+    pub(super) bytes_burst: u32,
     pub(super) pings_per_s: u32,
+    pub(super) pings_burst: u32,
     pub(super) excess_deadline: Duration,
     pub(super) retry_after: Duration,
 }
@@ -46,10 +47,18 @@ pub(super) enum FrameKind {
 
 /// One connection's budgets.
 pub(super) struct Meter {
-    rates: Rates,
     frames: Budget,
     bytes: Budget,
     pings: Budget,
+    patience: Patience,
+}
+
+/// How long a peer may go on beyond a budget.
+pub(super) struct Patience {
+    deadline: Duration,
+    /// In one excess.
+    times_max: u32,
+    retry_after: Duration,
     excess: Option<Excess>,
 }
 
@@ -57,17 +66,16 @@ pub(super) struct Meter {
 struct Excess {
     since: Micros,
     latest: Micros,
-    frames: u32,
+    times: u32,
 }
 
 impl Meter {
     pub(super) fn new(rates: Rates, now: Micros) -> Self {
         Self {
-            frames: Budget::new(rates.frames_per_s, rates.frames_per_s, now),
-            bytes: Budget::new(rates.bytes_per_s, rates.bytes_per_s, now),
-            pings: Budget::new(rates.pings_per_s, PING_BURST.max(rates.pings_per_s), now),
-            rates,
-            excess: None,
+            frames: Budget::new(rates.frames_per_s, rates.frames_burst, now),
+            bytes: Budget::new(rates.bytes_per_s, rates.bytes_burst, now),
+            pings: Budget::new(rates.pings_per_s, rates.pings_burst, now),
+            patience: Patience::new(rates),
         }
     }
 
@@ -85,25 +93,39 @@ impl Meter {
         };
         match over {
             None => Verdict::Fine,
-            Some(why) => self.exceed(why, now),
+            Some(why) => match self.patience.exceeded(now) {
+                Some(close) => Verdict::Close(close),
+                None => Verdict::Excess(why),
+            },
+        }
+    }
+}
+
+impl Patience {
+    pub(super) fn new(rates: Rates) -> Self {
+        Self {
+            deadline: rates.excess_deadline,
+            times_max: rates.frames_per_s.saturating_mul(EXCESS_FRAMES_PER_BUDGET),
+            retry_after: rates.retry_after,
+            excess: None,
         }
     }
 
-    fn exceed(&mut self, why: Drop, now: Micros) -> Verdict {
+    /// The peer is beyond a budget; the close once it has been so for too long.
+    pub(super) fn exceeded(&mut self, now: Micros) -> Option<Close> {
         let excess = match self.excess.take() {
             Some(excess) if now.since(excess.latest) <= CALM_MICROS => {
-                Excess { latest: now, frames: excess.frames.saturating_add(1), ..excess }
+                Excess { latest: now, times: excess.times.saturating_add(1), ..excess }
             }
-            _ => Excess { since: now, latest: now, frames: 1 },
+            _ => Excess { since: now, latest: now, times: 1 },
         };
-        let too_long = u128::from(now.since(excess.since)) >= self.rates.excess_deadline.as_micros();
-        let too_many = excess.frames > self.rates.frames_per_s.saturating_mul(EXCESS_FRAMES_PER_BUDGET);
+        let too_long = u128::from(now.since(excess.since)) >= self.deadline.as_micros();
+        let too_many = excess.times > self.times_max;
         self.excess = Some(excess);
-        if too_long || too_many {
-            let retry_after_ms = u32::try_from(self.rates.retry_after.as_millis()).unwrap_or(u32::MAX);
-            return Verdict::Close(Close::retry_after(CloseCode::RateExceeded, retry_after_ms));
-        }
-        Verdict::Excess(why)
+        (too_long || too_many).then(|| {
+            let retry_after_ms = u32::try_from(self.retry_after.as_millis()).unwrap_or(u32::MAX);
+            Close::retry_after(CloseCode::RateExceeded, retry_after_ms)
+        })
     }
 }
 
@@ -113,8 +135,11 @@ mod tests {
 
     const RATES: Rates = Rates {
         frames_per_s: 10,
+        frames_burst: 10,
         bytes_per_s: 1000,
+        bytes_burst: 1000,
         pings_per_s: 1,
+        pings_burst: 5,
         excess_deadline: Duration::from_secs(5),
         retry_after: Duration::from_secs(2),
     };

@@ -8,6 +8,7 @@ use super::hub::Hub;
 use super::tally::Drop as Dropped;
 use super::timing::{STAGES, TICK_BUCKETS_MICROS, Timing};
 use super::totals::Totals;
+use super::visitors::TooMany;
 
 /// Everything that is counted, now.
 pub(super) fn text<P: Protocol>(hub: &Hub<P>) -> String {
@@ -23,6 +24,9 @@ pub(super) fn text<P: Protocol>(hub: &Hub<P>) -> String {
         "Entities in all rooms.",
         rooms.iter().map(|room| room.status.entities).sum::<usize>(),
     );
+    // Asked from inside the runtime always, but for tests that look at the text alone.
+    let tasks = tokio::runtime::Handle::try_current().map_or(0, |handle| handle.metrics().num_alive_tasks());
+    page.gauge("tasks", "Tasks of the runtime: two per session, one per handshake.", tasks);
 
     page.counter("ticks_total", "Ticks simulated.", &[("", counters.ticks)]);
     page.counter("tick_late_total", "Ticks that began after their deadline.", &[("", timing.late)]);
@@ -32,6 +36,9 @@ pub(super) fn text<P: Protocol>(hub: &Hub<P>) -> String {
     let tally = &hub.tally;
     page.counter("connections_total", "TCP connections accepted.", &[("", tally.accepted.total())]);
     page.counter("accept_errors_total", "Failures to accept.", &[("", tally.accept_errors.total())]);
+    let turned_away =
+        TooMany::ALL.map(|why| (format!("reason=\"{}\"", why.label()), tally.those_turned_away(why)));
+    page.counter("turned_away_total", "Connections refused because of their address.", &turned_away);
     let lost = "Connections that ended in TLS or a PROXY header.";
     page.counter("arrivals_lost_total", lost, &[("", tally.arrivals_lost.total())]);
     page.counter("upgrades_refused_total", "Refused upgrades.", &[("", tally.upgrades_refused.total())]);

@@ -11,6 +11,8 @@ mod options;
 
 mod doorkeeper;
 
+mod visitors;
+
 mod accept;
 
 mod arrival;
@@ -30,6 +32,12 @@ mod upgrade;
 mod connection;
 
 mod socket;
+
+#[doc(hidden)]
+pub mod echo;
+
+#[doc(hidden)]
+pub mod fuzzing;
 
 mod meter;
 

@@ -67,3 +67,45 @@ pub(super) fn raise_file_limit() -> Option<u64> {
 pub(super) fn raise_file_limit() -> Option<u64> {
     None
 }
+
+/// How many connections there may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Places {
+    /// WebSocket sessions.
+    pub(super) sessions: usize,
+    /// Connections of one port that have not become one.
+    pub(super) handshakes: usize,
+}
+
+/// Open files that are kept for everything but connections.
+const FILES_KEPT: usize = 200;
+
+/// What fits below the limit of open files, so that it is never reached: a quarter of a small limit is kept, and
+/// a quarter of the rest is for handshakes at most.
+pub(super) fn places(file_limit: Option<u64>, sessions_max: usize, handshakes_max: usize) -> Places {
+    let Some(files) = file_limit.and_then(|files| usize::try_from(files).ok()) else {
+        return Places { sessions: sessions_max, handshakes: handshakes_max };
+    };
+    let free = files - FILES_KEPT.min(files / 4);
+    let handshakes = handshakes_max.min(free / 4).max(1);
+    Places { sessions: sessions_max.min(free.saturating_sub(handshakes)).max(1), handshakes }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connections_stay_below_the_limit_of_files() {
+        let fit = |files| places(files, 5000, 256);
+        assert_eq!(fit(None), Places { sessions: 5000, handshakes: 256 });
+        assert_eq!(fit(Some(20_000)), Places { sessions: 5000, handshakes: 256 });
+        assert_eq!(fit(Some(1024)), Places { sessions: 618, handshakes: 206 });
+        assert_eq!(fit(Some(64)), Places { sessions: 36, handshakes: 12 });
+        assert_eq!(fit(Some(0)), Places { sessions: 1, handshakes: 1 });
+        for files in 8..3000 {
+            let Places { sessions, handshakes } = fit(Some(files));
+            assert!(sessions + handshakes + FILES_KEPT.min(files as usize / 4) <= files as usize, "{files}");
+        }
+    }
+}

@@ -24,8 +24,6 @@ use crate::session::admission;
 
 /// The room that is always there.
 pub(super) const DEFAULT_ROOM: &str = "main";
-/// Joins that may wait for one room's next tick.
-const JOINS_MAX: usize = 256;
 /// Ticks between two publications of a room's counters.
 const COUNTERS_EVERY_TICKS: u32 = 8;
 
@@ -55,6 +53,11 @@ pub(super) struct Settings {
     pub(super) capacity: usize,
     pub(super) rooms_max: usize,
     pub(super) empty_after: Duration,
+    /// Hellos that may wait for one room: as many as there can be sessions.
+    pub(super) joins_max: usize,
+    /// How long one may wait.
+    pub(super) join_deadline: Duration,
+    pub(super) retry_after_ms: u32,
 }
 
 struct Directory<P: Protocol> {
@@ -158,11 +161,20 @@ impl<P: Protocol> Rooms<P> {
             })?;
             tracing::info!(room = name, "room begins");
         }
-        let join = Join { link, hello, resume: ResumeToken(token) };
+        let join = Join { link, hello, resume: ResumeToken(token), asked: self.clock.now() };
         if directory.rooms.get(&name).is_some_and(|entry| entry.joins.try_send(join).is_ok()) {
             return Ok(());
         }
-        Err(Close::because(CloseCode::Full, "too many join at once, try again"))
+        Err(self.too_many_join())
+    }
+
+    /// For a Hello that has waited for so long, or for one too many.
+    pub(super) fn too_many_join(&self) -> Close {
+        Close::retry_after(CloseCode::Full, self.settings.retry_after_ms)
+    }
+
+    pub(super) fn join_deadline_micros(&self) -> u64 {
+        self.settings.join_deadline.as_micros() as u64
     }
 
     /// Ends every room at its next tick and lets none begin.
@@ -214,7 +226,7 @@ impl<P: Protocol> Rooms<P> {
     }
 
     fn begin(&self, directory: &mut Directory<P>, name: &str) -> std::io::Result<()> {
-        let (joins, receiver) = mpsc::channel(JOINS_MAX);
+        let (joins, receiver) = mpsc::channel(self.settings.joins_max);
         let board = Arc::new(Board::new(name, &self.settings));
         let Some(own) = self.own.upgrade() else { return Err(std::io::ErrorKind::NotFound.into()) };
         (self.start)(own, Arc::clone(&board), receiver)?;

@@ -19,6 +19,7 @@ use super::options::{self, SocketOptions};
 use super::rooms::{DEFAULT_ROOM, Rooms, Settings, StartRoom};
 use super::tally::Tally;
 use super::tls::Tls;
+use super::visitors::Visitors;
 use super::{http, metrics, tick_loop};
 use crate::auth::{Authenticator, JwtAuthenticator};
 use crate::config::{AuthMode, Config, ConfigError, Plaintext};
@@ -174,8 +175,14 @@ pub async fn start_with<G: Game>(
     let (public, public_addr) = listen("listen", config.listen).await?;
     let (admin, admin_addr) = listen("admin_listen", config.admin_listen).await?;
     let file_limit = options::raise_file_limit();
-    if file_limit.is_some_and(|files| files < config.connections_max as u64 + 200) {
-        tracing::warn!(file_limit, connections_max = config.connections_max, "too few open files allowed");
+    let places = options::places(file_limit, config.connections_max, config.limits.handshakes_max);
+    if places.sessions < config.connections_max {
+        tracing::warn!(
+            file_limit,
+            connections_max = config.connections_max,
+            sessions = places.sessions,
+            "too few open files allowed: raise the hard limit of the process"
+        );
     }
     let clock = Clock::start();
     let settings = Settings {
@@ -183,18 +190,23 @@ pub async fn start_with<G: Game>(
         capacity: config.room_capacity,
         rooms_max: config.rooms_max,
         empty_after: config.room_empty_after,
+        joins_max: places.sessions,
+        join_deadline: config.limits.hello_deadline,
+        retry_after_ms: u32::try_from(config.retry_after.as_millis()).unwrap_or(u32::MAX),
     };
     let rooms = Rooms::open(settings, clock, room_starter(make_game, room_template(&config)))?;
     let (ending, ended) = watch::channel(None);
     let retry_after_ms = u32::try_from(config.retry_after.as_millis()).unwrap_or(u32::MAX);
-    let sessions_max = u32::try_from(config.connections_max).unwrap_or(u32::MAX);
+    let sessions_max = u32::try_from(places.sessions).unwrap_or(u32::MAX);
     let hub = Arc::new(Hub {
         rooms,
         dialect: Arc::new(dialect),
         authenticator: doorkeeper.authenticator(),
         tally: Tally::default(),
         clock,
-        sessions: Arc::new(Semaphore::new(config.connections_max)),
+        sessions: Arc::new(Semaphore::new(places.sessions)),
+        visitors: Arc::new(Visitors::new(&config.limits)),
+        handshakes_max: places.handshakes,
         ending: ended,
         accepted_options: Mutex::new(None),
         config,

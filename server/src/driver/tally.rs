@@ -6,6 +6,8 @@ use std::sync::{Mutex, PoisonError};
 
 use tickwire_shared::CloseCode;
 
+use super::visitors::TooMany;
+
 /// A number that only grows.
 #[derive(Debug, Default)]
 pub(super) struct Count(AtomicU64);
@@ -29,6 +31,8 @@ pub(super) enum Drop {
     Bytes,
     /// Beyond the pings per second.
     Pings,
+    /// Beyond the commands per second.
+    Commands,
     /// The inbox of its connection was full.
     InboxFull,
     /// A JSON client reads too slowly for its events.
@@ -36,14 +40,15 @@ pub(super) enum Drop {
 }
 
 impl Drop {
-    pub(super) const ALL: [Self; 5] =
-        [Self::Frames, Self::Bytes, Self::Pings, Self::InboxFull, Self::JsonEvent];
+    pub(super) const ALL: [Self; 6] =
+        [Self::Frames, Self::Bytes, Self::Pings, Self::Commands, Self::InboxFull, Self::JsonEvent];
 
     pub(super) fn label(self) -> &'static str {
         match self {
             Self::Frames => "frames_per_s",
             Self::Bytes => "bytes_per_s",
             Self::Pings => "pings_per_s",
+            Self::Commands => "commands_per_s",
             Self::InboxFull => "inbox_full",
             Self::JsonEvent => "json_event",
         }
@@ -86,11 +91,20 @@ pub(super) struct Tally {
     pub(super) received_bytes: Count,
     pub(super) received_frames: Count,
     pub(super) sent_bytes: Count,
+    turned_away: [Count; TooMany::ALL.len()],
     drops: [Count; Drop::ALL.len()],
     ends: Mutex<BTreeMap<Ended, u64>>,
 }
 
 impl Tally {
+    pub(super) fn turned_away(&self, why: TooMany) {
+        self.turned_away[why as usize].add(1);
+    }
+
+    pub(super) fn those_turned_away(&self, why: TooMany) -> u64 {
+        self.turned_away[why as usize].total()
+    }
+
     pub(super) fn dropped(&self, why: Drop) {
         self.drops[why as usize].add(1);
     }

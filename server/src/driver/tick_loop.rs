@@ -18,6 +18,9 @@ use crate::simulation::Game;
 
 /// Ticks that are made up for, back to back, before the rest is skipped.
 const CATCH_UP_TICKS_MAX: u64 = 3;
+/// Joins that one room takes per second, and per tick at least.
+const JOINS_PER_S: u16 = 960;
+const JOINS_PER_TICK_MIN: usize = 8;
 /// A tick that starts this much after its deadline counts as late.
 const LATE_MICROS: u64 = 2_000;
 
@@ -27,6 +30,8 @@ pub(super) struct Join<P: Protocol> {
     pub(super) hello: Hello,
     /// Its secret for coming back.
     pub(super) resume: ResumeToken,
+    /// When it said so.
+    pub(super) asked: Micros,
 }
 
 /// When the next tick is due. No clock of its own.
@@ -163,9 +168,15 @@ impl<G: Game> Runner<G> {
     }
 
     fn admit(&mut self, rooms: &Rooms<G::Protocol>) {
-        // At most as many as the queue holds, so that joins cannot keep a tick from starting.
-        for _ in 0..self.joins.max_capacity() {
-            let Ok(Join { link, hello, resume }) = self.joins.try_recv() else { break };
+        for _ in 0..self.joins_per_tick() {
+            let Ok(Join { link, hello, resume, asked }) = self.joins.try_recv() else { break };
+            if link.gone() {
+                continue;
+            }
+            if self.clock.now().since(asked) > rooms.join_deadline_micros() {
+                link.close(&rooms.too_many_join());
+                continue;
+            }
             let client = link.client();
             self.seats.insert(client, Seat { link, told_writable: true });
             self.room.handle(Event::Join { client, hello, resume }, self.clock.now());
@@ -173,6 +184,11 @@ impl<G: Game> Runner<G> {
         if let Some(close) = rooms.closing() {
             self.room.handle(Event::End { close: close.clone() }, self.clock.now());
         }
+    }
+
+    /// A burst of joins is spread over ticks, so that those who play on notice nothing.
+    fn joins_per_tick(&self) -> usize {
+        usize::from(JOINS_PER_S / self.board.tick_hz()).max(JOINS_PER_TICK_MIN)
     }
 
     /// In the order of the clients' ids, so that the room sees the same order whoever was faster.

@@ -62,6 +62,9 @@ pub(super) fn check(asked: Asked<'_>, policy: Policy<'_>) -> Result<Subprotocol,
         let upgrade = Some((header::UPGRADE, "websocket"));
         return Err(refuse(StatusCode::UPGRADE_REQUIRED, upgrade, sentence));
     }
+    if sole(headers, &header::HOST).is_none() {
+        return Err(refuse(StatusCode::BAD_REQUEST, None, "An HTTP/1.1 request has one Host header."));
+    }
     if sole(headers, &header::SEC_WEBSOCKET_VERSION) != Some("13") {
         let version = Some((header::SEC_WEBSOCKET_VERSION, "13"));
         return Err(refuse(

@@ -39,10 +39,15 @@ fn display_name(wanted: &str) -> Result<String, Close> {
     Ok(name.to_owned())
 }
 
-/// Control characters, line and paragraph separators, and marks that change the direction of text.
+/// Control characters, line and paragraph separators, marks that change the direction of text, and characters
+/// that show as nothing.
 fn is_unfit(character: char) -> bool {
     character.is_control()
-        || matches!(character, '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{2069}' | '\u{FEFF}')
+        || matches!(character,
+            '\u{AD}' | '\u{34F}' | '\u{61C}' | '\u{115F}'..='\u{1160}' | '\u{17B4}'..='\u{17B5}'
+            | '\u{180B}'..='\u{180F}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}'
+            | '\u{2060}'..='\u{206F}' | '\u{3164}' | '\u{FEFF}' | '\u{FFA0}'
+            | '\u{FFF0}'..='\u{FFFB}' | '\u{E0000}'..='\u{E0FFF}')
 }
 
 #[cfg(test)]
@@ -54,7 +59,9 @@ mod tests {
         assert_eq!(display_name("  ann "), Ok("ann".to_owned()));
         assert_eq!(display_name(""), Ok("anonymous".to_owned()));
         assert_eq!(display_name("Äöü 漢字"), Ok("Äöü 漢字".to_owned()));
-        for bad in ["a\u{202E}b", "a\nb", &"x".repeat(33)] {
+        let unseen = ["\u{AD}", "\u{3164}", "a\u{E0041}b"];
+        for bad in ["a\u{202E}b", "\u{2067}ab", "\u{61C}", "a\nb", &"x".repeat(33)].into_iter().chain(unseen)
+        {
             assert_eq!(display_name(bad).map_err(|close| close.code), Err(CloseCode::BadMessage), "{bad:?}");
         }
     }

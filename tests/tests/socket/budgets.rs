@@ -70,6 +70,48 @@ async fn each_flood_is_counted_and_closed() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn chat_has_a_rate_of_its_own() {
+    let server = start(impatient()).await;
+    let address = server.public_addr();
+    let witness = Witness::join(address).await;
+    let mut raw = Raw::open(address, BINARY).await;
+    raw.send(&frame(DATA, &hello("talker", ""))).await;
+    raw.frame_of(DATA).await;
+    let chat = ClientMessage::<ArenaInput, Command>::Command(Command::Chat("spam".to_owned()));
+    let chat = frame(DATA, &codec::encode(&chat));
+    // Within the burst nothing is dropped.
+    raw.send(&chat.repeat(10)).await;
+    let dropped = "tickwire_dropped_messages_total{reason=\"commands_per_s\"}";
+    crate::server::until("the game heard them", || metric(&server, "tickwire_commands_total") == 10).await;
+    assert_eq!(metric(&server, dropped), 0);
+    // Far below what frames and bytes allow.
+    let (code, words) = flood(&mut raw, &chat, Duration::from_millis(30)).await;
+    assert!(code == 4004 && words.contains("retry_after_ms=2000"), "{code} {words}");
+    assert!(metric(&server, dropped) >= 5, "{}", metric(&server, dropped));
+    assert!(metric(&server, "tickwire_commands_total") <= 20);
+    assert_eq!(metric(&server, "tickwire_dropped_messages_total{reason=\"frames_per_s\"}"), 0);
+    witness.assert_undisturbed().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stranger_may_say_less_than_a_player() {
+    let mut config = config();
+    config.limits.hello_bytes_max = 1000;
+    let server = start(config).await;
+    let mut stranger = Raw::open(server.public_addr(), BINARY).await;
+    stranger.send(&frame(DATA, &[0; 1001])).await;
+    assert_eq!(stranger.ending().await.sole().0, 1009);
+    let mut raw = Raw::open(server.public_addr(), BINARY).await;
+    raw.send(&frame(DATA, &hello("long", ""))).await;
+    raw.frame_of(DATA).await;
+    let chat = ClientMessage::<ArenaInput, Command>::Command(Command::Chat("x".repeat(3000)));
+    raw.send(&frame(DATA, &codec::encode(&chat))).await;
+    crate::server::until("it is heard", || metric(&server, "tickwire_commands_total") == 1).await;
+    raw.send(&frame(DATA, &[0; 4097])).await;
+    assert_eq!(raw.ending().await.sole().0, 1009);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn json_has_the_same_budget() {
     let server = start(impatient()).await;
     let mut raw = Raw::open(server.public_addr(), JSON).await;

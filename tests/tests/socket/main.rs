@@ -12,6 +12,8 @@ mod secure;
 
 mod http;
 
+mod rfc6455;
+
 mod framing;
 
 mod messages;
@@ -20,7 +22,15 @@ mod bytewise;
 
 mod budgets;
 
+mod addresses;
+
+mod crowds;
+
+mod exhaustion;
+
 mod deadlines;
+
+mod keep_alive;
 
 mod closing;
 

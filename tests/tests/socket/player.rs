@@ -75,7 +75,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Player<S> {
         self.take(received).await;
     }
 
-    async fn take(&mut self, received: Frame) {
+    pub(crate) async fn take(&mut self, received: Frame) {
         match received.opcode {
             DATA => {
                 self.session.handle_message(&received.payload, self.now()).expect("a message of ours");
@@ -129,14 +129,19 @@ impl Witness {
         Self { frames, longest_pause_ms, task }
     }
 
-    /// Its frames went on all the time, and go on.
-    pub(crate) async fn assert_undisturbed(&self) {
+    /// Its frames go on.
+    pub(crate) async fn assert_alive(&self) {
         let before = self.frames.load(Ordering::SeqCst);
         crate::server::until("the witness gets more frames", || {
             assert!(!self.task.is_finished(), "the witness was closed");
             self.frames.load(Ordering::SeqCst) >= before + 3
         })
         .await;
+    }
+
+    /// Its frames went on all the time, and go on.
+    pub(crate) async fn assert_undisturbed(&self) {
+        self.assert_alive().await;
         let pause = self.longest_pause_ms.load(Ordering::SeqCst);
         assert!(pause < PAUSE_MS_MAX, "the witness waited {pause} ms for a frame");
     }

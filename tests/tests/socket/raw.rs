@@ -23,6 +23,14 @@ const MASK: [u8; 4] = [0x12, 0x34, 0x56, 0x78];
 pub(crate) struct Raw<S = TcpStream> {
     stream: S,
     buffer: Vec<u8>,
+    traffic: Traffic,
+}
+
+/// Bytes of everything so far, in both directions.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Traffic {
+    pub(crate) up: u64,
+    pub(crate) down: u64,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,6 +59,13 @@ impl Ending {
 impl Raw {
     pub(crate) async fn connect(address: SocketAddr) -> Self {
         Self::over(TcpStream::connect(address).await.expect("connect"))
+    }
+
+    /// From another address of this machine, like 127.0.0.2.
+    pub(crate) async fn connect_from(source: [u8; 4], address: SocketAddr) -> std::io::Result<Self> {
+        let socket = TcpSocket::new_v4()?;
+        socket.bind((source, 0).into())?;
+        Ok(Self::over(socket.connect(address).await?))
     }
 
     fn over(stream: TcpStream) -> Self {
@@ -86,11 +101,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Raw<S> {
     }
 
     pub(crate) fn over_any(stream: S) -> Self {
-        Self { stream, buffer: Vec::new() }
+        Self { stream, buffer: Vec::new(), traffic: Traffic::default() }
     }
 
     pub(crate) fn stream(&self) -> &S {
         &self.stream
+    }
+
+    pub(crate) fn traffic(&self) -> Traffic {
+        self.traffic
     }
 
     pub(crate) fn into_stream(self) -> S {
@@ -103,6 +122,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Raw<S> {
 
     /// The peer may be gone already, which the reading side will tell.
     pub(crate) async fn send(&mut self, bytes: &[u8]) {
+        self.traffic.up += bytes.len() as u64;
         let _ = self.stream.write_all(bytes).await;
         let _ = self.stream.flush().await;
     }
@@ -165,6 +185,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Raw<S> {
     async fn more(&mut self) -> std::io::Result<bool> {
         let mut chunk = [0; 4096];
         let count = timeout(PATIENCE, self.stream.read(&mut chunk)).await.expect("an answer in time")?;
+        self.traffic.down += count as u64;
         self.buffer.extend_from_slice(&chunk[..count]);
         Ok(count > 0)
     }
@@ -232,6 +253,8 @@ fn parse(bytes: &[u8]) -> Option<(Frame, usize)> {
         127 => (u64::from_be_bytes(*rest.first_chunk()?) as usize, 10),
         length => (usize::from(length), 2),
     };
+    let least = [0, 126, 65_536][[2, 4, 10].iter().position(|size| *size == head).unwrap_or(0)];
+    assert!(length >= least, "a server's lengths take the shortest form");
     let payload = bytes.get(head..head + length)?.to_vec();
     Some((Frame { opcode: first & 0x0F, payload }, head + length))
 }

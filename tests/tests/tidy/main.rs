@@ -90,7 +90,7 @@ const RESERVED: [(&str, &[&str]); 10] = [
     ("bincode::", &["shared/src/wire/codec.rs"]),
     ("fastwebsockets", &["server/src/driver/socket/", "client-demo/src/transport"]),
     ("rustls::", &["server/src/driver/", "client-demo/src/transport", "tests/"]),
-    ("tokio::", &["server/src/driver/", "server/src/main.rs", "client-demo/", "tests/"]),
+    ("tokio::", &["server/src/driver/", "server/src/main.rs", "server/examples/", "client-demo/", "tests/"]),
     (
         "std::net",
         &[
@@ -98,6 +98,7 @@ const RESERVED: [(&str, &[&str]); 10] = [
             "server/src/auth/",
             "server/src/config",
             "server/src/main.rs",
+            "server/examples/",
             "client-demo/",
             "tests/",
         ],

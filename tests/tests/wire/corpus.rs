@@ -29,3 +29,18 @@ fn messages() {
 fn operations() {
     replay("operations", fuzzing::operations);
 }
+
+#[test]
+fn handshakes() {
+    replay("handshake", fuzzing::handshake);
+}
+
+#[test]
+fn sockets() {
+    replay("socket", fuzzing::socket);
+}
+
+#[test]
+fn sessions() {
+    replay("session", fuzzing::session);
+}

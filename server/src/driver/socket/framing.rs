@@ -4,6 +4,8 @@
 use fastwebsockets::{Frame, OpCode, Payload};
 use tickwire_shared::Close;
 
+use super::Kind;
+
 /// The frame of a binary message, in `buffer`.
 pub(in crate::driver) fn binary<'a>(message: &[u8], buffer: &'a mut Vec<u8>) -> &'a [u8] {
     Frame::binary(Payload::Borrowed(message)).write(buffer)
@@ -12,6 +14,16 @@ pub(in crate::driver) fn binary<'a>(message: &[u8], buffer: &'a mut Vec<u8>) -> 
 /// The frame of a text message, in `buffer`.
 pub(in crate::driver) fn text<'a>(message: &str, buffer: &'a mut Vec<u8>) -> &'a [u8] {
     Frame::text(Payload::Borrowed(message.as_bytes())).write(buffer)
+}
+
+/// The frame of a message of either kind, in `buffer`.
+pub(in crate::driver) fn message<'a>(kind: Kind, message: &[u8], buffer: &'a mut Vec<u8>) -> &'a [u8] {
+    let payload = Payload::Borrowed(message);
+    let mut frame = match kind {
+        Kind::Binary => Frame::binary(payload),
+        Kind::Text => Frame::text(payload),
+    };
+    frame.write(buffer)
 }
 
 pub(super) fn ping() -> Vec<u8> {

@@ -15,6 +15,8 @@ use hyper_util::rt::TokioIo;
 
 mod stream;
 
+mod heads;
+
 mod assembly;
 
 mod reader;
@@ -30,7 +32,7 @@ pub(super) use stream::Stream;
 pub(super) use assembly::Bounds;
 pub(super) use reader::{Failure, FrameReader, ReadSide, Received, Vitals};
 
-pub(super) use framing::{binary, text};
+pub(super) use framing::{binary, message, text};
 pub(super) use outbox::{Driven, Outbox};
 
 /// Which kind of message a subprotocol uses.

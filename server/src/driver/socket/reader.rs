@@ -3,8 +3,8 @@
 
 use std::io::Cursor;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 
 use fastwebsockets::{Frame, OpCode, Role, WebSocketError, WebSocketRead, after_handshake_split};
@@ -13,11 +13,10 @@ use tokio::io::{AsyncRead, AsyncReadExt, Chain, ReadBuf};
 
 use super::Kind;
 use super::assembly::{Assembly, Bounds, Piece, Progress, violation};
+use super::heads::{HeadFault, Heads};
 use super::stream::ReadHalf;
 use crate::driver::clock::Clock;
 
-/// A control frame's payload, by RFC 6455.
-const CONTROL_BYTES_MAX: usize = 125;
 /// The longest head of a frame, rounded up.
 const HEAD_BYTES_MAX: usize = 16;
 
@@ -28,6 +27,8 @@ pub(in crate::driver) struct Vitals {
     partial_since: AtomicU64,
     /// Bytes read that belong to no whole frame yet.
     partial_bytes: AtomicU64,
+    /// What is wrong with the first bad head; nothing was read from there on.
+    fault: OnceLock<HeadFault>,
 }
 
 impl Vitals {
@@ -66,20 +67,16 @@ impl Vitals {
 
 /// The stream's reading half, what was read ahead put first. Outlives the [`FrameReader`], so that the rest can
 /// be thrown away after a close.
-pub(in crate::driver) struct ReadSide {
-    stream: Chain<Cursor<Vec<u8>>, ReadHalf>,
+pub(in crate::driver) struct ReadSide<R = ReadHalf> {
+    stream: Chain<Cursor<Vec<u8>>, R>,
+    heads: Heads,
     vitals: Arc<Vitals>,
     clock: Clock,
 }
 
-impl ReadSide {
-    pub(in crate::driver) fn new(
-        ahead: Vec<u8>,
-        stream: ReadHalf,
-        vitals: Arc<Vitals>,
-        clock: Clock,
-    ) -> Self {
-        Self { stream: Cursor::new(ahead).chain(stream), vitals, clock }
+impl<R: AsyncRead + Unpin> ReadSide<R> {
+    pub(in crate::driver) fn new(ahead: Vec<u8>, stream: R, vitals: Arc<Vitals>, clock: Clock) -> Self {
+        Self { stream: Cursor::new(ahead).chain(stream), heads: Heads::default(), vitals, clock }
     }
 
     /// Reads and forgets until the peer has closed its side. Dropping a socket that holds unread bytes resets
@@ -90,14 +87,23 @@ impl ReadSide {
     }
 }
 
-impl AsyncRead for ReadSide {
+impl<R: AsyncRead + Unpin> AsyncRead for ReadSide<R> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<std::io::Result<()>> {
+        // For whoever reads frames the stream ends where a bad head begins.
+        if self.vitals.fault.get().is_some() {
+            return Poll::Ready(Ok(()));
+        }
         let before = buffer.filled().len();
         let polled = Pin::new(&mut self.stream).poll_read(context, buffer);
+        if let Err((fault, good)) = self.heads.pass(&buffer.filled()[before..]) {
+            // Only ever set here, and once.
+            let _ = self.vitals.fault.set(fault);
+            buffer.set_filled(before + good);
+        }
         let count = buffer.filled().len() - before;
         if count > 0 {
             self.vitals.bytes(count, self.clock.now());
@@ -112,7 +118,7 @@ pub(in crate::driver) enum Received<'a> {
     /// A piece of a message that goes on.
     Fragment,
     /// A whole message; text is valid UTF-8.
-    Message(&'a [u8]),
+    Message(Kind, &'a [u8]),
     /// To be answered with this payload.
     Ping(&'a [u8]),
     /// Shows that the peer lives.
@@ -135,45 +141,50 @@ pub(in crate::driver) enum Failure {
 }
 
 /// Reads frames one by one.
-pub(in crate::driver) struct FrameReader<'s> {
-    socket: WebSocketRead<&'s mut ReadSide>,
+pub(in crate::driver) struct FrameReader<'s, R = ReadHalf> {
+    socket: WebSocketRead<&'s mut ReadSide<R>>,
     assembly: Assembly,
     control: Vec<u8>,
     vitals: Arc<Vitals>,
     clock: Clock,
 }
 
-impl<'s> FrameReader<'s> {
-    pub(in crate::driver) fn new(stream: &'s mut ReadSide, kind: Kind, bounds: Bounds) -> Self {
+impl<'s, R: AsyncRead + Unpin> FrameReader<'s, R> {
+    /// Messages of another kind than `due` are violations; `None` takes both.
+    pub(in crate::driver) fn new(stream: &'s mut ReadSide<R>, due: Option<Kind>, bounds: Bounds) -> Self {
         let (vitals, clock) = (Arc::clone(&stream.vitals), stream.clock);
         let (mut socket, _) = after_handshake_split(stream, tokio::io::sink(), Role::Server);
         socket.set_auto_close(false);
         socket.set_auto_pong(false);
-        // It refuses exactly the size that is set, and reserves the declared length before it arrives.
-        socket.set_max_message_size(bounds.message_bytes_max + 1);
-        Self { socket, assembly: Assembly::new(kind, bounds), control: Vec::new(), vitals, clock }
+        socket.set_max_message_size(frame_limit(bounds));
+        Self { socket, assembly: Assembly::new(due, bounds), control: Vec::new(), vitals, clock }
+    }
+
+    /// From the next message on, these bounds hold.
+    pub(in crate::driver) fn set_bounds(&mut self, bounds: Bounds) {
+        self.socket.set_max_message_size(frame_limit(bounds));
+        self.assembly.set_bounds(bounds);
     }
 
     /// The next frame and its size on the wire. Not to be cancelled: half a header would be lost.
     pub(in crate::driver) async fn next(&mut self) -> Result<(Received<'_>, usize), Failure> {
         let read = self.socket.read_frame::<_, std::io::Error>(&mut |_| std::future::ready(Ok(()))).await;
-        let mut frame = read.map_err(|error| failure(error, &self.assembly))?;
+        let mut frame =
+            read.map_err(|error| match (failure(error, &self.assembly), self.vitals.fault.get()) {
+                // What comes before the bad head counts first.
+                (Failure::Gone, Some(fault)) => Failure::Violation(violation(fault.words())),
+                (failure, _) => failure,
+            })?;
         let mut head = [0; HEAD_BYTES_MAX];
         let wire_bytes = frame.fmt_head(&mut head) + frame.payload.len();
         self.vitals.frame(wire_bytes, self.clock.now());
-        if head[1] & 0x80 == 0 {
-            return Err(Failure::Violation(violation("client frames must be masked")));
-        }
         let received = match frame.opcode {
             OpCode::Text | OpCode::Binary | OpCode::Continuation => {
                 let piece = Piece { kind: kind(frame.opcode), fin: frame.fin, payload: &frame.payload };
                 match self.assembly.take(piece).map_err(Failure::Violation)? {
                     Progress::Open => Received::Fragment,
-                    Progress::Complete => Received::Message(self.assembly.message()),
+                    Progress::Complete => Received::Message(self.assembly.kind(), self.assembly.message()),
                 }
-            }
-            _ if frame.payload.len() > CONTROL_BYTES_MAX => {
-                return Err(Failure::Violation(violation("control frame over 125 bytes")));
             }
             OpCode::Ping => {
                 self.control.clear();
@@ -185,6 +196,11 @@ impl<'s> FrameReader<'s> {
         };
         Ok((received, wire_bytes))
     }
+}
+
+/// The codec refuses exactly the size that is set, and reserves the declared length before it arrives.
+fn frame_limit(bounds: Bounds) -> usize {
+    bounds.message_bytes_max + 1
 }
 
 fn kind(opcode: OpCode) -> Option<Kind> {

@@ -1,0 +1,4 @@
+//! See `tickwire_tests::fuzzing::session`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| tickwire_tests::fuzzing::session(bytes));
