@@ -15,6 +15,10 @@ pub mod scene;
 
 pub mod recordings;
 
+pub mod crowd;
+
+pub mod counting;
+
 pub mod reference;
 
 pub mod seeds;

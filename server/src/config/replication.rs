@@ -18,11 +18,18 @@ pub struct Replication {
     /// What a client may ask for.
     #[serde(with = "units::bytes")]
     pub budget_bytes_per_s_max: usize,
+    /// Threads that help to pack the frames of rooms with over a hundred clients; 0 is one for each core.
+    pub packing_threads: usize,
 }
 
 impl Default for Replication {
     fn default() -> Self {
-        Self { cadence_ticks: [1, 3, 6], budget_bytes_per_s: 64 << 10, budget_bytes_per_s_max: 256 << 10 }
+        Self {
+            cadence_ticks: [1, 3, 6],
+            budget_bytes_per_s: 64 << 10,
+            budget_bytes_per_s_max: 256 << 10,
+            packing_threads: 0,
+        }
     }
 }
 
@@ -41,6 +48,7 @@ impl Replication {
         self.cadences()?;
         within("replication.budget_bytes_per_s_max", self.budget_bytes_per_s_max, 1024, 1 << 30)?;
         let most = self.budget_bytes_per_s_max;
+        within("replication.packing_threads", self.packing_threads, 0, 256)?;
         within("replication.budget_bytes_per_s", self.budget_bytes_per_s, 1024, most)
     }
 }

@@ -17,6 +17,7 @@ use super::accept::{self, Port};
 use super::arrival::Gate;
 use super::clock::Clock;
 use super::connection::{self, Opened, Place, Service};
+use super::crew::Packers;
 use super::hub::Hub;
 use super::json::Dialect;
 use super::peer::Peer;
@@ -49,7 +50,7 @@ pub async fn serve<P: Protocol>(
     // Kept, so that nothing ends.
     let (_ending, ended) = watch::channel(None);
     let hub = Arc::new(Hub {
-        rooms: Rooms::open(settings, clock, Box::new(|_, _, _| Ok(())))?,
+        rooms: Rooms::open(settings, clock, Packers::new(1), Box::new(|_, _, _| Ok(())))?,
         dialect: Arc::new(dialect),
         authenticator: Arc::new(crate::auth::Anonymous),
         tally: Tally::default(),

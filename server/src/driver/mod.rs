@@ -55,6 +55,8 @@ mod rooms;
 
 mod tick_loop;
 
+mod crew;
+
 mod timing;
 
 mod totals;

@@ -15,6 +15,7 @@ use tickwire_shared::{ClientId, Close, CloseCode, Protocol, Tick};
 use tokio::sync::mpsc;
 
 use super::clock::Clock;
+use super::crew::Packers;
 use super::link::Link;
 use super::tick_loop::Join;
 use super::timing::{STAGES, Timing};
@@ -32,6 +33,7 @@ pub(super) struct Rooms<P: Protocol> {
     directory: Mutex<Directory<P>>,
     settings: Settings,
     clock: Clock,
+    packers: Packers,
     next_client: AtomicU32,
     schema: Schema,
     schema_hash: u128,
@@ -105,12 +107,14 @@ impl<P: Protocol> Rooms<P> {
     pub(super) fn open(
         settings: Settings,
         clock: Clock,
+        packers: Packers,
         start: Box<StartRoom<P>>,
     ) -> std::io::Result<Arc<Self>> {
         let rooms = Arc::new_cyclic(|own| Self {
             directory: Mutex::new(Directory { rooms: BTreeMap::new(), buried: Totals::default() }),
             settings,
             clock,
+            packers,
             next_client: AtomicU32::new(1),
             schema_hash: P::schema().hash(),
             schema: P::schema(),
@@ -124,6 +128,11 @@ impl<P: Protocol> Rooms<P> {
 
     pub(super) fn clock(&self) -> Clock {
         self.clock
+    }
+
+    /// Who helps with packing.
+    pub(super) fn packers(&self) -> &Packers {
+        &self.packers
     }
 
     /// A number for a connection that wants to join.

@@ -12,6 +12,7 @@ use tokio::sync::{Semaphore, watch};
 use super::accept::{self, Port};
 use super::arrival::Gate;
 use super::clock::Clock;
+use super::crew::Packers;
 use super::doorkeeper::Doorkeeper;
 use super::hub::Hub;
 use super::json::Dialect;
@@ -194,7 +195,8 @@ pub async fn start_with<G: Game>(
         join_deadline: config.limits.hello_deadline,
         retry_after_ms: u32::try_from(config.retry_after.as_millis()).unwrap_or(u32::MAX),
     };
-    let rooms = Rooms::open(settings, clock, room_starter(make_game, room_template(&config)))?;
+    let packers = Packers::new(config.replication.packing_threads);
+    let rooms = Rooms::open(settings, clock, packers, room_starter(make_game, room_template(&config)))?;
     let (ending, ended) = watch::channel(None);
     let retry_after_ms = u32::try_from(config.retry_after.as_millis()).unwrap_or(u32::MAX);
     let sessions_max = u32::try_from(places.sessions).unwrap_or(u32::MAX);

@@ -157,7 +157,7 @@ impl<G: Game> Runner<G> {
         self.admit(rooms);
         self.hear_connections();
         let heard = self.clock.now();
-        self.room.tick(heard);
+        self.room.tick_with(heard, rooms.packers());
         let stepped = self.clock.now();
         self.hand_out();
         let sent = self.clock.now();

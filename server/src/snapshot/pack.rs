@@ -187,7 +187,9 @@ impl Packer {
         if !due {
             return;
         }
-        (client.interest_at, client.viewpoint) = (tick, viewpoint);
+        // Who joins in the same tick as others need not look around in the same ticks as they do from then on.
+        let early = if client.stream.is_none() { u64::from(eye.seen.client.0) % INTEREST_TICKS } else { 0 };
+        (client.interest_at, client.viewpoint) = (tick.saturating_sub(early), viewpoint);
         edits.leave(eye, client);
         let (enters, all) = search.enters(neighbours, eye, &client.roster);
         client.waiting.clear();

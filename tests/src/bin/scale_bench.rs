@@ -1,0 +1,202 @@
+//! What the snapshots of a large room cost, stage by stage, without sockets and rules: the scene of the codec's numbers
+//! (60 % of the entities change in a tick) with many clients, each looking from another entity. CPU time of the thread,
+//! medians over ticks; the memory is what the allocator gave out. Every frame of every 50th client is applied and its
+//! checksums compared, so that what is measured has done its job.
+//!
+//! `cargo run --release -p tickwire-tests --bin scale_bench`
+
+use std::time::Duration;
+
+use rustix::time::{ClockId, clock_gettime};
+use tickwire_server::host::{Event, Output, Room, RoomConfig};
+use tickwire_shared::client::Session;
+use tickwire_shared::wire::message::{Ack, ClientMessage, ResumeToken};
+use tickwire_shared::{ClientId, Micros, Tick};
+use tickwire_tests::counting::Counting;
+use tickwire_tests::crowd::{Crowd, CrowdGame};
+use tickwire_tests::sim::hello;
+
+#[global_allocator]
+static MEMORY: Counting = Counting::new();
+
+struct Load {
+    name: &'static str,
+    clients: u32,
+    entities: u32,
+    side_m: f32,
+    radius_m: f32,
+    tick_hz: u16,
+}
+
+const LOADS: [Load; 3] = [
+    Load {
+        name: "1,000 × 100 × 20 Hz",
+        clients: 1000,
+        entities: 1000,
+        side_m: 360.0,
+        radius_m: 64.0,
+        tick_hz: 20,
+    },
+    Load {
+        name: "2,000 × 117 × 30 Hz",
+        clients: 2000,
+        entities: 2000,
+        side_m: 500.0,
+        radius_m: 64.0,
+        tick_hz: 30,
+    },
+    Load {
+        name: "5,000 × 50 × 20 Hz",
+        clients: 5000,
+        entities: 5000,
+        side_m: 1210.0,
+        radius_m: 64.0,
+        tick_hz: 20,
+    },
+];
+
+fn main() {
+    println!(
+        "{:<22}{:>9}{:>10}{:>10}{:>12}{:>12}{:>12}{:>9}{:>10}{:>10}",
+        "clients × visible",
+        "visible",
+        "ms/tick",
+        "ns/(c×v)",
+        "B/c-tick",
+        "enters/c-s",
+        "bits/update",
+        "core %",
+        "KiB/cli",
+        "allocs"
+    );
+    LOADS.iter().for_each(run);
+    rooms();
+}
+
+fn cpu() -> Duration {
+    let now = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::new(now.tv_sec as u64, now.tv_nsec as u32)
+}
+
+fn run(load: &Load) {
+    let config = RoomConfig {
+        tick_hz: load.tick_hz,
+        capacity: 10_000,
+        budget_bytes_per_s: 1 << 24,
+        ..RoomConfig::default()
+    };
+    let mut game = CrowdGame::new(7, load.entities, load.side_m, load.radius_m);
+    game.moving = true;
+    let mut room = Room::new(game, config).expect("a schema");
+    room.tick(Micros(0));
+    let before = MEMORY.held_bytes();
+    let mut watched: Vec<(ClientId, Session<Crowd>)> = Vec::new();
+    for number in 0..load.clients {
+        let client = ClientId(number);
+        if number % 50 == 0 {
+            let session = Session::new(Default::default()).expect("a schema");
+            watched.push((client, session));
+        }
+        room.handle(
+            Event::Join { client, hello: hello::<Crowd>("bench"), resume: ResumeToken([0; 16]) },
+            Micros(0),
+        );
+    }
+    let (warm_up, ticks) = (4 * u64::from(load.tick_hz), 5 * u64::from(load.tick_hz));
+    let (mut spent, mut bytes, mut frames, mut allocations) = (Vec::new(), 0, 0, 0);
+    let mut start = room.counters().clone();
+    for tick in 1..warm_up + ticks {
+        let now = Micros(tick * 1_000_000 / u64::from(load.tick_hz));
+        if tick == warm_up {
+            (bytes, frames, allocations) = (0, 0, 0);
+            start = room.counters().clone();
+            spent.clear();
+        }
+        let (began, allocated) = (cpu(), MEMORY.allocations());
+        room.tick(now);
+        spent.push(cpu() - began);
+        allocations += MEMORY.allocations() - allocated;
+        let mut sent = Vec::with_capacity(load.clients as usize);
+        while let Some(output) = room.poll_output() {
+            let Output::Send { client, bytes: frame } = output else { panic!("somebody was closed") };
+            bytes += frame.len();
+            frames += 1;
+            sent.push(client);
+            if let Some((_, session)) = watched.iter_mut().find(|(id, _)| *id == client) {
+                session.handle_message(frame, now).expect("own message");
+            }
+        }
+        for client in sent {
+            let message = ClientMessage::Ack(Ack { applied: Tick(tick as u32), held_ms: 0 });
+            room.handle(Event::Message { client, message }, now);
+        }
+    }
+    let held = MEMORY.held_bytes().saturating_sub(before);
+    let checked: u64 = watched.iter().map(|(_, session)| session.stats().checksums).sum();
+    let wrong: u64 = watched.iter().map(|(_, session)| session.stats().mismatches).sum();
+    assert!(checked > 0 && wrong == 0, "{checked} checksums, {wrong} of them wrong");
+    assert!(frames as u64 >= u64::from(load.clients) * ticks * 99 / 100, "frames were not packed");
+    let visible: usize = (0..load.clients)
+        .filter_map(|number| room.packed(ClientId(number)))
+        .map(|packed| packed.roster().slots().len())
+        .sum();
+    spent.sort_unstable();
+    let tick_ns = spent[spent.len() / 2].as_nanos() as f64;
+    let counters = room.counters();
+    println!(
+        "{:<22}{:>9.1}{:>10.3}{:>10.1}{:>12.1}{:>12.2}{:>12.2}{:>9.1}{:>10.1}{:>10.1}",
+        load.name,
+        visible as f64 / f64::from(load.clients),
+        tick_ns / 1e6,
+        tick_ns / visible as f64,
+        bytes as f64 / frames as f64,
+        (counters.enters - start.enters) as f64 / f64::from(load.clients) / 5.0,
+        (counters.updates_spliced_bits - start.updates_spliced_bits) as f64
+            / (counters.updates_spliced - start.updates_spliced) as f64,
+        tick_ns * f64::from(load.tick_hz) / 1e7,
+        held as f64 / 1024.0 / f64::from(load.clients),
+        allocations as f64 / ticks as f64,
+    );
+}
+
+/// 100 rooms of 100 entities with one client each, idle and moving.
+fn rooms() {
+    for moving in [false, true] {
+        let mut rooms: Vec<_> = (0..100_u64)
+            .map(|seed| {
+                let mut game = CrowdGame::new(seed, 100, 200.0, 1000.0);
+                game.moving = moving;
+                let mut room = Room::new(game, RoomConfig::default()).expect("a schema");
+                let join = Event::Join {
+                    client: ClientId(0),
+                    hello: hello::<Crowd>("bench"),
+                    resume: ResumeToken([0; 16]),
+                };
+                room.handle(join, Micros(0));
+                room
+            })
+            .collect();
+        let (mut spent, mut frames) = (Vec::new(), 0);
+        for tick in 1..240_u64 {
+            let now = Micros(tick * 33_333);
+            let began = cpu();
+            rooms.iter_mut().for_each(|room| room.tick(now));
+            spent.push(cpu() - began);
+            for room in &mut rooms {
+                while room.poll_output().is_some() {
+                    frames += u32::from(tick > 60);
+                }
+                let message = ClientMessage::Ack(Ack { applied: Tick(tick as u32), held_ms: 0 });
+                room.handle(Event::Message { client: ClientId(0), message }, now);
+            }
+        }
+        let mut spent = spent.split_off(60);
+        spent.sort_unstable();
+        assert!(frames > if moving { 17_000 } else { 1_000 }, "{frames} frames");
+        println!(
+            "100 rooms × 100 entities × 1 client, {}: {:.3} ms a tick for all, {frames} frames in 6 s",
+            if moving { "moving" } else { "idle" },
+            spent[spent.len() / 2].as_secs_f64() * 1e3
+        );
+    }
+}
