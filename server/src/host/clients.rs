@@ -26,10 +26,6 @@ impl<P: Protocol> Clients<P> {
         self.0.len()
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
     pub(super) fn contains_key(&self, id: &ClientId) -> bool {
         self.place(*id).is_ok()
     }

@@ -9,6 +9,8 @@ mod outputs;
 
 mod room;
 
+mod retabling;
+
 mod telling;
 
 mod crew;

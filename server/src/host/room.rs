@@ -1,14 +1,12 @@
 //! One room: its game, its world, its clients. See the parent module for the way in and out.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 
 use tickwire_shared::limits::{ACK_EVERY_FRAMES, SETUP_BYTES_MAX};
 use tickwire_shared::schema::{Plan, ReplicateKinds, Schema, SchemaError};
 use tickwire_shared::wire::cadence::Cadences;
 use tickwire_shared::wire::codec;
 use tickwire_shared::wire::message::{ClientMessage, Hello, ResumeToken, Welcome, encode_welcome};
-use tickwire_shared::wire::tables::Tables;
 use tickwire_shared::{ClientId, Close, CloseCode, Micros, Protocol, Tick};
 
 use super::client::Client;
@@ -17,6 +15,7 @@ use super::counters::Counters;
 use super::crew::{Alone, Crew};
 use super::event::{ClientStatus, Event, Output, Status};
 use super::outputs::Outputs;
+use super::retabling::Retabling;
 use super::saved::{self, RestoreError, Saved, Saving};
 use super::telling::{Look, Shard};
 use crate::session::{BUDGET_BYTES_MIN, Stamped, admission};
@@ -74,6 +73,7 @@ pub struct Room<G: Game> {
     pub(super) neighbours: Neighbours,
     pub(super) shards: Vec<Shard>,
     pub(super) look: Look<G::Protocol>,
+    pub(super) retabling: Option<Retabling>,
     inputs: Inputs<G::Protocol>,
     /// The number of the next step.
     pub(super) tick: u64,
@@ -128,6 +128,7 @@ impl<G: Game> Room<G> {
             neighbours: Neighbours::default(),
             shards: vec![Shard::default()],
             look: Look::default(),
+            retabling: None,
             inputs: Inputs::default(),
             tick,
             ticked_at: Micros::default(),
@@ -136,15 +137,6 @@ impl<G: Game> Room<G> {
             counters: Counters::default(),
             ended: false,
         })
-    }
-
-    /// Codes with other tables than the game's own from now on; for a room that nobody has joined yet.
-    ///
-    /// # Panics
-    /// When somebody has.
-    pub fn use_tables(&mut self, tables: Arc<Tables>) {
-        assert!(self.clients.is_empty(), "clients hold the tables that they were welcomed with");
-        self.capture = Capture::new(self.capture.plan().clone(), tables, self.config.cadences);
     }
 
     /// The room as a blob, between two ticks.
@@ -299,6 +291,7 @@ impl<G: Game> Room<G> {
         if stepped.is_none() {
             return;
         }
+        self.retable();
         self.capture.capture(&mut self.world, self.tick);
         self.counters.updates_coded_bits += self.capture.updates().coded_bits() as u64;
         self.counters.ticks += 1;

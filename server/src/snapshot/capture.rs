@@ -283,6 +283,11 @@ impl Capture {
         }
     }
 
+    /// Codes with other tables from the next capture on.
+    pub fn use_tables(&mut self, tables: Arc<Tables>) {
+        self.tables = tables;
+    }
+
     /// The coding tables.
     #[must_use]
     pub fn tables(&self) -> &Arc<Tables> {

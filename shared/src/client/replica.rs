@@ -12,12 +12,12 @@ use crate::id::{KindId, NetId};
 use crate::limits::HISTORY;
 use crate::schema::{Plan, View};
 use crate::tick::Tick;
-use crate::wire::bits::{BitReader, BitsError};
+use crate::wire::bits::BitsError;
 use crate::wire::cadence::{Cadences, Tier};
 use crate::wire::checksum::Checksum;
 use crate::wire::codec::CodecError;
 use crate::wire::frame::{InputAck, Move};
-use crate::wire::residual::{Decoder, Window};
+use crate::wire::residual::Window;
 use crate::wire::tables::Tables;
 use crate::wire::update::{self, Step};
 
@@ -79,6 +79,8 @@ pub struct FrameSummary {
 pub struct Replica<S> {
     plan: Plan,
     tables: Arc<Tables>,
+    /// Other tables, and the tick from which on they count.
+    next_tables: Option<(Tick, Arc<Tables>)>,
     cadences: Cadences,
     tick: Tick,
     slots: Vec<Slot<S>>,
@@ -99,7 +101,17 @@ impl<S: DeserializeOwned> Replica<S> {
         avatar: Option<NetId>,
     ) -> Self {
         let private = vec![0; plan.stride * HISTORY];
-        Self { plan, tables, cadences, tick, slots: Vec::new(), windows: Vec::new(), private, avatar }
+        Self {
+            plan,
+            tables,
+            next_tables: None,
+            cadences,
+            tick,
+            slots: Vec::new(),
+            windows: Vec::new(),
+            private,
+            avatar,
+        }
     }
 
     /// Reads a frame without changing anything.
@@ -115,6 +127,9 @@ impl<S: DeserializeOwned> Replica<S> {
         let stride = self.plan.stride;
         let mut summary = staged.summary;
         let before = std::mem::replace(&mut self.tick, summary.tick);
+        if let Some((_, tables)) = self.next_tables.take_if(|(from, _)| summary.tick.since(*from) >= 0) {
+            self.tables = tables;
+        }
         if staged.reset {
             self.slots.clear();
             self.windows.clear();
@@ -214,8 +229,17 @@ impl<S> Replica<S> {
         &self.private[..self.plan.private.columns]
     }
 
-    pub(super) fn decoder<'a, 'b>(&'a self, bits: &'a mut BitReader<'b>) -> Decoder<'a, 'b> {
-        Decoder { tables: &self.tables, bits }
+    /// The tables that a frame of `tick` is coded with.
+    pub(super) fn tables_at(&self, tick: Tick) -> &Tables {
+        match &self.next_tables {
+            Some((from, tables)) if tick.since(*from) >= 0 => tables,
+            _ => &self.tables,
+        }
+    }
+
+    /// Frames from `from` on are coded with other tables.
+    pub fn announce_tables(&mut self, from: Tick, tables: Arc<Tables>) {
+        self.next_tables = Some((from, tables));
     }
 
     pub(super) fn private_window(&self) -> Window<'_> {

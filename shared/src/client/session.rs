@@ -14,7 +14,7 @@ use crate::protocol::Protocol;
 use crate::schema::{Plan, Replicate, ReplicateKinds, Schema, SchemaError};
 use crate::tick::{Micros, Tick};
 use crate::wire::codec::{self, CodecError};
-use crate::wire::message::{self, AccessToken, Ack, ClientMessage, Hello, ServerMessage, Welcome};
+use crate::wire::message::{self, AccessToken, Ack, ClientMessage, Hello, NewTables, ServerMessage, Welcome};
 use crate::wire::tables::{Tables, TablesError};
 
 /// Who wants to join, and what.
@@ -55,8 +55,8 @@ pub enum SessionError {
     /// Not a message of ours.
     #[error("malformed message: {0}")]
     Message(#[from] CodecError),
-    /// The tables in Welcome are none.
-    #[error("unusable tables in Welcome: {0}")]
+    /// The tables that the server sent are none.
+    #[error("unusable tables: {0}")]
     Tables(#[from] TablesError),
     /// A malformed frame.
     #[error(transparent)]
@@ -161,6 +161,11 @@ impl<P: Protocol> Session<P> {
         match message::decode_server(bytes)? {
             ServerMessage::Welcome(welcome) => self.handle_welcome(*welcome, now),
             ServerMessage::Frame(frame) => self.handle_frame(frame, now),
+            ServerMessage::Tables(NewTables { from, file }) => {
+                let live = self.live.as_mut().ok_or(SessionError::Unexpected("tables before Welcome"))?;
+                live.replica.announce_tables(from, Arc::new(Tables::from_bytes(&file)?));
+                Ok(())
+            }
         }
     }
 

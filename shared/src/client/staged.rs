@@ -1,5 +1,7 @@
 //! Reads a frame against a replica without changing it, so that a bad frame leaves no trace.
 
+use std::ops::Deref;
+
 use serde::de::DeserializeOwned;
 
 use super::replica::{FrameError, FrameSummary, Replica, Slot};
@@ -15,7 +17,8 @@ use crate::wire::cadence::Tier;
 use crate::wire::codec;
 use crate::wire::frame::{self, Enter, Header, Move, STILL_GROUP, Slots};
 use crate::wire::record::{self, Gap};
-use crate::wire::residual::Window;
+use crate::wire::residual::{Decoder, Window};
+use crate::wire::tables::Tables;
 use crate::wire::update::{self, Step};
 
 /// A frame that was read whole and fits the replica.
@@ -71,10 +74,39 @@ impl Changes {
     }
 }
 
+/// The replica that a frame is read against, and the tables that the frame is coded with.
+struct Reading<'a, S> {
+    replica: &'a Replica<S>,
+    tables: &'a Tables,
+}
+
+impl<S> Clone for Reading<'_, S> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<S> Copy for Reading<'_, S> {}
+
+impl<S> Deref for Reading<'_, S> {
+    type Target = Replica<S>;
+
+    fn deref(&self) -> &Replica<S> {
+        self.replica
+    }
+}
+
+impl<'a, S> Reading<'a, S> {
+    fn decoder<'b>(&self, bits: &'a mut BitReader<'b>) -> Decoder<'a, 'b> {
+        Decoder { tables: self.tables, bits }
+    }
+}
+
 pub(super) fn read<S: DeserializeOwned>(replica: &Replica<S>, bytes: &[u8]) -> Result<Staged<S>, FrameError> {
     let mut bits = BitReader::new(bytes);
     let header = Header::read(&mut bits)?;
     let tick = replica.tick().expand(header.tick_low);
+    let replica = Reading { replica, tables: replica.tables_at(tick) };
     let private = if header.private { Some(read_private(replica, &mut bits)?) } else { None };
     let events = if header.events { read_events(tick, &mut bits)? } else { Vec::new() };
     let (mut leaves, mut moves, mut enters) = (Vec::new(), Vec::new(), Vec::new());
@@ -124,7 +156,7 @@ pub(super) fn read<S: DeserializeOwned>(replica: &Replica<S>, bytes: &[u8]) -> R
 
 /// The slots that the frame may tell of, with their places after the leaves: those that neither moved nor are parked.
 fn followed<'a, S>(
-    replica: &'a Replica<S>,
+    replica: Reading<'a, S>,
     order: &'a [usize],
     moves: &[(usize, Move)],
 ) -> impl Iterator<Item = (usize, usize)> + use<'a, S> {
@@ -137,7 +169,7 @@ fn followed<'a, S>(
         .map(|(index, slot)| (index, *slot))
 }
 
-fn read_private<S>(replica: &Replica<S>, bits: &mut BitReader<'_>) -> Result<(Step, Vec<i32>), BitsError> {
+fn read_private<S>(replica: Reading<'_, S>, bits: &mut BitReader<'_>) -> Result<(Step, Vec<i32>), BitsError> {
     let mut state = vec![0; replica.plan().stride];
     let step = update::read(
         &replica.plan().private,
@@ -171,7 +203,7 @@ fn read_leaves(order: &mut Vec<usize>, bits: &mut BitReader<'_>) -> Result<Vec<u
 }
 
 fn read_moves<S>(
-    replica: &Replica<S>,
+    replica: Reading<'_, S>,
     order: &[usize],
     tick: Tick,
     bits: &mut BitReader<'_>,
@@ -193,15 +225,21 @@ fn read_moves<S>(
         .collect()
 }
 
-fn gap_of<S>(replica: &Replica<S>, slot: usize, held: (Tier, Tick), now: (Tier, Tick)) -> Option<Gap<'_>> {
+fn gap_of<'a, S>(
+    replica: Reading<'a, S>,
+    slot: usize,
+    held: (Tier, Tick),
+    now: (Tier, Tick),
+) -> Option<Gap<'a>> {
     let Slot { id, kind, view, .. } = replica.slots()[slot];
+    let Reading { replica, .. } = replica;
     let plan = replica.plan();
     Gap::between((plan.kind(kind), view, plan.stride), (replica.cadences(), id), held, now)
 }
 
 /// A whole window: a gap record where there is a gap, or a full one.
 fn read_window<S>(
-    replica: &Replica<S>,
+    replica: Reading<'_, S>,
     (index, slot): (usize, usize),
     gap: Option<Gap<'_>>,
     bits: &mut BitReader<'_>,
@@ -224,7 +262,7 @@ fn read_window<S>(
 }
 
 fn read_enters<S: DeserializeOwned>(
-    replica: &Replica<S>,
+    replica: Reading<'_, S>,
     staying: usize,
     tick: Tick,
     bits: &mut BitReader<'_>,
@@ -244,7 +282,7 @@ fn read_enters<S: DeserializeOwned>(
 
 /// Of the slots that are due: the moving ones first, then the resting ones in groups.
 fn read_stream<S>(
-    replica: &Replica<S>,
+    replica: Reading<'_, S>,
     followed: impl Iterator<Item = (usize, usize)>,
     tick: Tick,
     bits: &mut BitReader<'_>,
@@ -272,7 +310,7 @@ fn read_stream<S>(
     Ok(())
 }
 
-fn is_resting<S>(replica: &Replica<S>, slot: usize) -> bool {
+fn is_resting<S>(replica: Reading<'_, S>, slot: usize) -> bool {
     let Slot { kind, view, .. } = replica.slots()[slot];
     let window = replica.window(slot);
     let newest = window.state(0);
@@ -283,7 +321,7 @@ fn is_resting<S>(replica: &Replica<S>, slot: usize) -> bool {
 }
 
 fn read_update<S>(
-    replica: &Replica<S>,
+    replica: Reading<'_, S>,
     index: usize,
     slot: usize,
     bits: &mut BitReader<'_>,
@@ -298,7 +336,7 @@ fn read_update<S>(
 }
 
 fn read_resync<S>(
-    replica: &Replica<S>,
+    replica: Reading<'_, S>,
     followed: impl Iterator<Item = (usize, usize)>,
     tick: Tick,
     bits: &mut BitReader<'_>,

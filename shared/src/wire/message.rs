@@ -12,6 +12,8 @@ use crate::wire::codec::{self, CodecError};
 pub const TAG_WELCOME: u8 = 0;
 /// First byte of a snapshot frame.
 pub const TAG_FRAME: u8 = 1;
+/// First byte of an announcement of other coding tables.
+pub const TAG_TABLES: u8 = 2;
 
 /// A secret that lets a client come back to its session.
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -107,6 +109,15 @@ pub struct Welcome {
     pub setup: Vec<u8>,
 }
 
+/// Other coding tables for frames to come. Messages arrive in order, so whoever can read a frame has its tables.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewTables {
+    /// The tick of the first frame that is coded with them.
+    pub from: Tick,
+    /// The table file.
+    pub file: Vec<u8>,
+}
+
 /// What a client says of the frames it received.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ack {
@@ -151,6 +162,14 @@ pub fn encode_welcome(welcome: &Welcome) -> Vec<u8> {
     out
 }
 
+/// An announcement of other tables, with its tag.
+#[must_use]
+pub fn encode_tables(tables: &NewTables) -> Vec<u8> {
+    let mut out = vec![TAG_TABLES];
+    codec::encode_into(tables, &mut out);
+    out
+}
+
 /// A message from the server, told apart by its tag.
 #[derive(Debug, PartialEq, Eq)]
 pub enum ServerMessage<'a> {
@@ -158,16 +177,19 @@ pub enum ServerMessage<'a> {
     Welcome(Box<Welcome>),
     /// A snapshot frame, the tag included: [`wire::frame`](crate::wire::frame) reads it.
     Frame(&'a [u8]),
+    /// Other coding tables.
+    Tables(NewTables),
 }
 
 /// Tells a server's message apart.
 ///
 /// # Errors
-/// [`CodecError`] for an unknown tag or a malformed Welcome.
+/// [`CodecError`] for an unknown tag, a malformed Welcome or a malformed announcement.
 pub fn decode_server(bytes: &[u8]) -> Result<ServerMessage<'_>, CodecError> {
     match bytes.split_first() {
         Some((&TAG_WELCOME, body)) => Ok(ServerMessage::Welcome(Box::new(codec::decode(body)?))),
         Some((&TAG_FRAME, _)) => Ok(ServerMessage::Frame(bytes)),
+        Some((&TAG_TABLES, body)) => Ok(ServerMessage::Tables(codec::decode(body)?)),
         _ => Err(CodecError::Malformed),
     }
 }

@@ -164,33 +164,37 @@ fn come_to_rest(sim: &mut Sim<ChaosGame>) {
 }
 
 #[test]
-fn a_client_without_the_rooms_tables_is_sent_them() {
+fn tables_change_under_running_sessions() {
     let mut counts = Counts::default();
     training::count(&recordings::scene(100, 50, 100), &mut counts);
     let tables = Arc::new(counts.train());
-    let mut received = Vec::new();
-    for other in [false, true] {
-        let config = RoomConfig {
-            name: "test".to_owned(),
-            tick_hz: 30,
-            capacity: 9,
-            seed: 3,
-            ..RoomConfig::default()
-        };
-        let mut room = Room::new(ChaosGame::new(3, 40, 0.0), config).expect("a schema");
-        if other {
-            room.use_tables(Arc::clone(&tables));
+    for_seeds(10, |seed| {
+        let mut sim = Sim::new(ChaosGame::new(seed, 40, 0.0), 30, seed);
+        let mut ids = vec![sim.join("near", Profile::default()), sim.join("far", MOBILE)];
+        sim.run(100);
+        let before: Vec<_> = ids.iter().map(|id| sim.client(*id).session.stats().update_bits).collect();
+        sim.room.switch_tables(Arc::clone(&tables));
+        for tick in 0..160 {
+            // Some join while it is under way, in its last tick too, and one is not there for a while.
+            if [20, 100, 149, 150].contains(&tick) {
+                ids.push(sim.join("newcomer", Profile::default()));
+            }
+            sim.client(ids[0]).stalled = (130..155).contains(&tick);
+            sim.step();
         }
-        let mut sim = Sim::with_room(room, 30, 3);
-        let id = sim.join("one", Profile::default());
+        ids.push(sim.join("late", Profile::default()));
         sim.run(200);
-        let session = &sim.client(id).session;
-        assert_eq!(session.welcome().map(|welcome| welcome.tables.is_some()), Some(other));
-        received.push(session.stats().received_bytes);
-        assert!(sim.oracle.compared > 1000);
+        for id in &ids {
+            let session = &sim.client(*id).session;
+            assert!(session.stats().checksums > 0);
+            let sent = session.welcome().is_some_and(|welcome| welcome.tables.is_some());
+            assert_eq!(sent, id == ids.last().expect("the late one"), "only the late one lacks the tables");
+        }
+        assert!(before.iter().all(|bits| *bits > 0));
+        assert_eq!(sim.room.capture().tables().version(), tables.version());
+        assert!(sim.oracle.compared > 10_000);
         sim.assert_in_step();
-    }
-    assert_ne!(received[0], received[1], "the other tables were not used");
+    });
 }
 
 #[test]

@@ -4,7 +4,7 @@ use tickwire_shared::CloseCode;
 use tickwire_shared::limits::{CLIENT_MESSAGE_BYTES_MAX, PROTOCOL_VERSION};
 use tickwire_shared::wire::codec;
 use tickwire_shared::wire::frame::STILL_GROUP;
-use tickwire_shared::wire::message::{Ack, ClientMessage, Hello, TAG_FRAME, TAG_WELCOME};
+use tickwire_shared::wire::message::{Ack, ClientMessage, Hello, TAG_FRAME, TAG_TABLES, TAG_WELCOME};
 use tickwire_shared::{ClientId, NetId, Tick};
 
 const DOCUMENT: &str = include_str!("../../../shared/WIRE.md");
@@ -64,7 +64,11 @@ fn tags_and_numbers() {
     let rows = table("| tag | message |");
     assert_eq!(
         rows,
-        [[TAG_WELCOME.to_string().as_str(), "Welcome"], [&TAG_FRAME.to_string(), "snapshot frame"]]
+        [
+            [TAG_WELCOME.to_string().as_str(), "Welcome"],
+            [&TAG_FRAME.to_string(), "snapshot frame"],
+            [&TAG_TABLES.to_string(), "other tables"]
+        ]
     );
     assert!(DOCUMENT.contains(&format!("Protocol version {PROTOCOL_VERSION}.")));
     assert!(DOCUMENT.contains(&format!("at most {CLIENT_MESSAGE_BYTES_MAX} bytes")));
