@@ -49,11 +49,16 @@ pub struct Row {
     pub place: Option<Vec3>,
     /// The widest view that differs from the ones below it.
     views: View,
+    /// About what its spawn blob takes.
+    spawn_bytes: u32,
+}
+
+/// What only the capture looks at of a row, apart from what every client does.
+#[derive(Clone, Debug)]
+struct Course {
     tiers: [Sampling; TIERS],
     /// The tick of its last cut; 0 before the first.
     cut_at: u64,
-    /// About what its spawn blob takes.
-    spawn_bytes: u32,
     /// How many roster slots are told of it, by lane: nothing is coded that nobody is told.
     told: [u32; Lane::COUNT],
 }
@@ -77,6 +82,7 @@ pub struct Capture {
     tables: Arc<Tables>,
     schedule: Schedule,
     rows: Vec<Row>,
+    courses: Vec<Course>,
     history: History,
     updates: Updates,
     free: VecDeque<(u64, u32)>,
@@ -98,6 +104,7 @@ impl Capture {
             plan,
             tables,
             rows: Vec::new(),
+            courses: Vec::new(),
             updates: Updates::default(),
             free: VecDeque::new(),
             by_key: SecondaryMap::new(),
@@ -169,6 +176,9 @@ impl Capture {
             team: Team::NONE,
             place: place_of(plan, state),
             views: plan.views,
+            spawn_bytes: 0,
+        };
+        let course = Course {
             tiers: Tier::ALL.map(|tier| Sampling {
                 section: self.schedule.section(tier, id),
                 still_at: [tick; View::ALL.len()],
@@ -176,13 +186,13 @@ impl Capture {
                 cut: false,
             }),
             cut_at: 0,
-            spawn_bytes: 0,
             told: [0; Lane::COUNT],
         };
         match self.rows.get_mut(row as usize) {
-            Some(old) => *old = entry,
+            Some(old) => (*old, self.courses[row as usize]) = (entry, course),
             None => {
                 self.rows.push(entry);
+                self.courses.push(course);
                 self.history.begin(tick, self.rows.len());
                 self.updates.grow(self.rows.len());
                 self.seen.push(true);
@@ -210,10 +220,10 @@ impl Capture {
         let entry = &mut self.rows[row as usize];
         entry.place = place_of(self.plan.kind(entry.kind), state);
         if cut {
-            entry.cut_at = self.tick;
+            self.courses[row as usize].cut_at = self.tick;
         }
         for tier in Tier::ALL {
-            let sampling = &mut self.rows[row as usize].tiers[tier.index()];
+            let sampling = &mut self.courses[row as usize].tiers[tier.index()];
             sampling.cut |= cut;
             if self.schedule.is_due(sampling.section) && sampling.whole_at < self.tick {
                 self.sample(row, tier, state);
@@ -223,10 +233,10 @@ impl Capture {
 
     /// One more sample of a tier: note what changed, code the update, shift the window.
     fn sample(&mut self, row: u32, tier: Tier, state: &[i32]) {
-        let Self { plan, tables, rows, history, updates, tick, schedule, .. } = self;
+        let Self { plan, tables, rows, courses, history, updates, tick, schedule, .. } = self;
         let (stride, tick) = (plan.stride, *tick);
-        let Row { kind, tiers, told, .. } = &mut rows[row as usize];
-        let (kind, sampling) = (plan.kind(*kind), &mut tiers[tier.index()]);
+        let Course { tiers, told, .. } = &mut courses[row as usize];
+        let (kind, sampling) = (plan.kind(rows[row as usize].kind), &mut tiers[tier.index()]);
         let cut = std::mem::take(&mut sampling.cut);
         let table = history.window_mut(row, tier);
         let changed = table[..kind.columns] != state[..kind.columns];
@@ -276,9 +286,8 @@ impl Capture {
 
     /// Clients' rosters changed: from the next sample on, a row is coded for so many more or fewer in a lane.
     pub fn told(&mut self, row: u32, id: NetId, lane: Lane, more: bool) {
-        let row = &mut self.rows[row as usize];
-        if row.id == id {
-            let told = &mut row.told[lane.index()];
+        if self.rows[row as usize].id == id {
+            let told = &mut self.courses[row as usize].told[lane.index()];
             *told = if more { *told + 1 } else { told.saturating_sub(1) };
         }
     }
@@ -356,7 +365,7 @@ impl Capture {
         self.rows.iter().enumerate().filter(|(_, row)| row.alive).map(|(index, row)| {
             let columns = self.plan.kind(row.kind).columns;
             let state = self.window(index as u32, Tier::FAST).state(0)[..columns].to_vec();
-            let cut = row.tiers[Tier::FAST.index()].whole_at == self.tick;
+            let cut = self.courses[index].tiers[Tier::FAST.index()].whole_at == self.tick;
             Recorded { id: row.id, kind: row.kind, cut, state }
         })
     }
@@ -377,20 +386,20 @@ impl Capture {
     /// or when the row has been cut since.
     #[must_use]
     pub fn past_window(&self, row: u32, tier: Tier, held: u64, window: &mut [i32]) -> bool {
-        let entry = self.row(row);
-        let first = entry.tiers[tier.index()].whole_at;
+        let (entry, course) = (self.row(row), &self.courses[row as usize]);
+        let first = course.tiers[tier.index()].whole_at;
         let cadences = self.schedule.cadences();
         let age = cadences.age(tier, cadences.phase(tier, entry.id), Tick(held as u32));
         let newest = held.saturating_sub(u64::from(age));
         let samples = Samples { newest, period: u64::from(cadences.period(tier)), first };
-        first.max(entry.cut_at) <= held && self.history.past_window(row, samples, window)
+        first.max(course.cut_at) <= held && self.history.past_window(row, samples, window)
     }
 
     /// Whether a client that holds the row's window as of the end of tick `held` would hold the same now.
     #[must_use]
     pub fn unchanged_since(&self, row: u32, tier: Tier, view: View, held: u64) -> bool {
-        let row = self.row(row);
-        row.tiers[tier.index()].still_at[view.min(row.views) as usize] <= held
+        let view = view.min(self.row(row).views);
+        self.courses[row as usize].tiers[tier.index()].still_at[view as usize] <= held
     }
 }
 

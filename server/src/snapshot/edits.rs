@@ -84,7 +84,7 @@ impl Edits {
         let slots = client.roster.slots_mut();
         self.turns.clear();
         let due = slots.iter().enumerate().filter(|(_, slot)| !slot.is_silent() && cost(slot) > 0);
-        self.turns.extend(due.map(|(index, slot)| (u64::from(slot.distance.to_bits()), index)));
+        self.turns.extend(due.map(|(index, slot)| (u64::from(slot.distance_squared.to_bits()), index)));
         self.turns.sort_unstable();
         while let (true, Some((_, index))) = (bits > 0, self.turns.pop()) {
             bits -= cost(&slots[index]);
@@ -139,11 +139,11 @@ impl Edits {
         let mut taken = 0;
         let slots = client.roster.slots();
         let parked = || slots.iter().enumerate().filter(|(_, slot)| slot.is_parked());
-        let farthest = parked().map(|(_, slot)| slot.distance).fold(1.0, f32::max);
+        let farthest = parked().map(|(_, slot)| slot.distance_squared).fold(1.0, f32::max);
         self.turns.clear();
         self.turns.extend(parked().map(|(index, slot)| {
             let waited = (tick as u32).wrapping_sub(slot.parked_at).min(1 << 24) as f32;
-            (((2.0 - slot.distance / farthest) * waited * 16.0) as u64, index)
+            (((2.0 - slot.distance_squared / farthest) * waited * 16.0) as u64, index)
         }));
         self.turns.sort_unstable();
         while taken + MOVE_BITS <= room {

@@ -95,7 +95,9 @@ impl Search {
         found.iter().for_each(|row| held[*row as usize] = false);
         roster.slots().iter().for_each(|slot| held[slot.row as usize] = false);
         let most = ENTERS_PER_FRAME_MAX.min(ROSTER_MAX.saturating_sub(roster.slots().len()));
-        let order = |a: &RosterSlot, b: &RosterSlot| a.distance.total_cmp(&b.distance).then(a.id.cmp(&b.id));
+        let order = |a: &RosterSlot, b: &RosterSlot| {
+            a.distance_squared.total_cmp(&b.distance_squared).then(a.id.cmp(&b.id))
+        };
         let all = entering.len();
         if all > most {
             entering.select_nth_unstable_by(most, order);
@@ -122,7 +124,7 @@ impl Eye<'_> {
     /// Whether a slot of the roster is to be seen no more; otherwise its distance is brought up to date.
     pub(super) fn loses(&self, slot: &mut RosterSlot) -> bool {
         let row = self.capture.row(slot.row);
-        slot.distance = self.distance(row);
+        slot.distance_squared = self.distance_squared(row);
         row.id != slot.id || slot.view != view_of(row, &self.seen) || !self.sees(slot.row, Bound::Leave)
     }
 
@@ -139,8 +141,8 @@ impl Eye<'_> {
 
     fn slot(&self, index: u32) -> RosterSlot {
         let row = self.capture.row(index);
-        let distance = self.distance(row);
-        let (tier, view) = (self.natural_tier(row, distance, Tier::SLOW), view_of(row, &self.seen));
+        let distance_squared = self.distance_squared(row);
+        let (tier, view) = (self.natural_tier(row, distance_squared, Tier::SLOW), view_of(row, &self.seen));
         RosterSlot {
             row: index,
             id: row.id,
@@ -148,30 +150,33 @@ impl Eye<'_> {
             tier,
             lane: row.lane(tier, view),
             section: self.capture.schedule().section(tier, row.id),
-            distance,
+            distance_squared,
             parked_at: 0,
         }
     }
 
     /// How often a slot would be told of if bandwidth were no matter.
     pub(super) fn tier_of(&self, slot: &RosterSlot) -> Tier {
-        self.natural_tier(self.capture.row(slot.row), slot.distance, slot.tier)
+        self.natural_tier(self.capture.row(slot.row), slot.distance_squared, slot.tier)
     }
 
-    fn natural_tier(&self, row: &Row, distance: f32, now: Tier) -> Tier {
+    fn natural_tier(&self, row: &Row, distance_squared: f32, now: Tier) -> Tier {
         let Detail { fast_within, medium_within } = self.sights[usize::from(row.kind.0)].detail;
-        let slack = |tier: Tier| if now <= tier { DETAIL_SLACK } else { 1.0 };
-        if distance <= fast_within * slack(Tier::ALL[0]) {
+        let within = |tier: Tier, radius: f32| {
+            let radius = radius * if now <= tier { DETAIL_SLACK } else { 1.0 };
+            distance_squared <= radius * radius
+        };
+        if within(Tier::ALL[0], fast_within) {
             Tier::ALL[0]
-        } else if distance <= medium_within * slack(Tier::ALL[1]) {
+        } else if within(Tier::ALL[1], medium_within) {
             Tier::ALL[1]
         } else {
             Tier::ALL[2]
         }
     }
 
-    fn distance(&self, row: &Row) -> f32 {
-        row.place.map_or(0.0, |place| place.distance(self.seen.viewpoint.position))
+    fn distance_squared(&self, row: &Row) -> f32 {
+        row.place.map_or(0.0, |place| place.distance_squared(self.seen.viewpoint.position))
     }
 
     fn sees(&self, index: u32, bound: Bound) -> bool {

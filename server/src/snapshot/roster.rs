@@ -23,8 +23,8 @@ pub struct RosterSlot {
     pub lane: Lane,
     /// At which ticks: that of its tier and id, or at none.
     pub section: Section,
-    /// How far it was from the viewpoint when that was last looked at, in the game's unit; 0 without a position.
-    pub distance: f32,
+    /// The square of its distance from the viewpoint when that was last looked at, in the game's unit; 0 without a position.
+    pub distance_squared: f32,
     /// The tick that the client's states are of while it is parked; 0 when it is not.
     pub parked_at: u32,
 }

@@ -243,7 +243,7 @@ impl Share {
         order.extend(0..slots.len() as u32);
         order.sort_unstable_by(|a, b| {
             let (a, b) = (&slots[*a as usize], &slots[*b as usize]);
-            a.distance.total_cmp(&b.distance).then(a.id.cmp(&b.id))
+            a.distance_squared.total_cmp(&b.distance_squared).then(a.id.cmp(&b.id))
         });
         let levels = |budget: f32| levels(order, natural, costs, budget);
         let (mut most, mut calm) = (levels(budget), levels(budget * CALM));
