@@ -29,6 +29,9 @@ pub struct SimClient<P: Protocol> {
     pub closed: Option<Close>,
     /// While true the client's program does nothing: it reads no message and sends none.
     pub stalled: bool,
+    /// How long it takes to read one message; 0 is no time.
+    pub micros_per_message: u64,
+    busy_until: Micros,
     /// What happened, the frames left out.
     pub happenings: Vec<Happening<P>>,
     /// Ages, in microseconds, of the frames at the time when they were applied.
@@ -100,6 +103,8 @@ impl<G: Game> Sim<G> {
             up: Link::new(profile, self.seed ^ u64::from(id.0) << 33),
             closed: None,
             stalled: false,
+            micros_per_message: 0,
+            busy_until: Micros(0),
             happenings: Vec::new(),
             ages: Vec::new(),
             frames: 0,
@@ -153,9 +158,15 @@ impl<G: Game> Sim<G> {
             if client.closed.is_some() {
                 continue;
             }
-            if !client.stalled {
-                while let Some((at, bytes)) = client.down.receive(*now) {
-                    client.session.handle_message(&bytes, at).expect("the server sends valid messages");
+            if client.stalled {
+                client.busy_until = *now;
+            } else {
+                while client.busy_until <= *now
+                    && let Some((at, bytes)) = client.down.receive(*now)
+                {
+                    let read_at = at.max(client.busy_until);
+                    client.busy_until = read_at.plus(client.micros_per_message);
+                    client.session.handle_message(&bytes, read_at).expect("the server sends valid messages");
                     note_happenings(*id, client, oracle, made, *now);
                 }
                 while let Some(bytes) = client.session.poll_transmit(*now) {

@@ -95,9 +95,9 @@ impl<P: Protocol> Client<P> {
         }
     }
 
-    pub(super) fn handle_ack(&mut self, ack: &Ack, now: Micros, counters: &mut Counters) {
+    pub(super) fn handle_ack(&mut self, ack: &Ack, tick_hz: u16, now: Micros, counters: &mut Counters) {
         self.inputs.touch();
-        if self.window.acknowledged(ack, self.newest, now) == AckOutcome::False {
+        if self.window.acknowledged(ack, self.newest, tick_hz, now) == AckOutcome::False {
             counters.false_acks += 1;
         }
         match self.window.take_verdict() {
@@ -106,7 +106,7 @@ impl<P: Protocol> Client<P> {
             {
                 counters.rate_cuts += 1;
                 // What queues was sent too early: nothing is, until it has arrived.
-                let queued = u64::from(self.pace.bytes_per_s()) * queue_micros.min(1_000_000) / 1_000_000;
+                let queued = u64::from(self.pace.bytes_per_s()) * queue_micros.min(1_000_000) * 5 / 4_000_000;
                 self.allowance.spend(queued as usize);
             }
             Some(Verdict::Calm) => self.pace.calm(now),

@@ -251,13 +251,13 @@ impl<G: Game> Room<G> {
                     return self.close(id, Close::because(CloseCode::BadMessage, "impossible input"));
                 }
                 if let Some(ack) = ack {
-                    client.handle_ack(&ack, now, &mut self.counters);
+                    client.handle_ack(&ack, self.config.tick_hz, now, &mut self.counters);
                 }
                 let stamped = Stamped { seq, tick, input };
                 client.handle_input(stamped, next, until_next, now, &mut self.counters);
             }
             ClientMessage::Command(command) => client.handle_command(command, &mut self.counters),
-            ClientMessage::Ack(ack) => client.handle_ack(&ack, now, &mut self.counters),
+            ClientMessage::Ack(ack) => client.handle_ack(&ack, self.config.tick_hz, now, &mut self.counters),
             ClientMessage::Resync { .. } => {
                 self.counters.state_mismatches += 1;
                 client.handle_resync(self.tick, self.config.tick_hz);

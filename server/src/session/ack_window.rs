@@ -28,11 +28,22 @@ const QUEUE_BYTES_MICROS: u64 = 350_000;
 /// However slow the link, so many bytes may be on their way.
 const IN_FLIGHT_BYTES_MIN: usize = 1500;
 
+/// When fewer than this share of the frames arrive, only so many are sent as arrive in a round trip and a moment more.
+const READ_PERCENT: u64 = 65;
+const READ_MICROS: u64 = 100_000;
+/// Without queueing, there is one more this often.
+const CALM_MICROS: u64 = 1_000_000;
+/// However slow the program, so many may be in flight.
+const WINDOW_FRAMES_FLOOR: usize = 2;
+
 /// The frames that one client has not acknowledged.
 #[derive(Clone, Debug)]
 pub struct AckWindow {
     in_flight: VecDeque<InFlight>,
     in_flight_bytes: usize,
+    /// Most frames in flight while fewer arrive than are made, and when that last changed.
+    frames_max: usize,
+    steered_at: Micros,
     /// The least round trip of this half minute and of the one before, and when this one began.
     rtt_min: Option<u64>,
     rtt_before: Option<u64>,
@@ -58,6 +69,8 @@ struct Seen {
     since: Micros,
     /// The least round trip.
     quickest: u64,
+    /// Frames that arrived.
+    frames: u64,
     /// Bytes that arrived.
     bytes: u64,
 }
@@ -95,6 +108,8 @@ impl Default for AckWindow {
             rtt_before: None,
             rtt_since: Micros(0),
             in_flight_bytes: 0,
+            frames_max: WINDOW_FRAMES_MAX,
+            steered_at: Micros(0),
             jitter: 0,
             rtt_last: None,
             seen: None,
@@ -117,9 +132,13 @@ impl AckWindow {
     }
 
     /// How many frames may be in flight: as many as a round trip takes, and those that the client collects
-    /// before it acknowledges.
+    /// before it acknowledges; fewer while it cannot read as many as are made.
     #[must_use]
     pub fn size(&self, frames_per_s: u16) -> usize {
+        self.size_for_all(frames_per_s).min(self.frames_max)
+    }
+
+    fn size_for_all(&self, frames_per_s: u16) -> usize {
         let round_trip = self.rtt_micros().map_or(0, |micros| {
             let frames = ((micros + JITTER_MICROS) * u64::from(frames_per_s)).div_ceil(1_000_000);
             usize::try_from(frames).unwrap_or(usize::MAX)
@@ -142,7 +161,13 @@ impl AckWindow {
     }
 
     /// The client says which frame it applied last. `newest` is the tick of the last frame handed out.
-    pub fn acknowledged(&mut self, ack: &Ack, newest: Option<Tick>, now: Micros) -> AckOutcome {
+    pub fn acknowledged(
+        &mut self,
+        ack: &Ack,
+        newest: Option<Tick>,
+        frames_per_s: u16,
+        now: Micros,
+    ) -> AckOutcome {
         if newest.is_none_or(|newest| ack.applied.since(newest) > 0) {
             return AckOutcome::False;
         }
@@ -154,7 +179,7 @@ impl AckWindow {
         self.round_trip(sample, now);
         let bytes: usize = self.in_flight.drain(..=place).map(|frame| frame.bytes).sum();
         self.in_flight_bytes -= bytes;
-        self.judge(sample, bytes as u64, now);
+        self.judge(sample, (place as u64 + 1, bytes as u64), frames_per_s, now);
         AckOutcome::Fresh
     }
 
@@ -170,12 +195,14 @@ impl AckWindow {
     }
 
     /// Once in a while: whether frames queue on the way, and if so, what arrives all the same.
-    fn judge(&mut self, sample_micros: u64, bytes: u64, now: Micros) {
-        let mut seen = self.seen.take().unwrap_or(Seen { since: now, quickest: u64::MAX, bytes: 0 });
+    fn judge(&mut self, sample_micros: u64, (frames, bytes): (u64, u64), frames_per_s: u16, now: Micros) {
+        let mut seen =
+            self.seen.take().unwrap_or(Seen { since: now, quickest: u64::MAX, frames: 0, bytes: 0 });
         let least = self.rtt_micros().unwrap_or(sample_micros);
         let passed = now.since(seen.since);
         seen.quickest = seen.quickest.min(sample_micros);
         // What the first one brought had arrived before.
+        seen.frames += if passed == 0 { 0 } else { frames };
         seen.bytes += if passed == 0 { 0 } else { bytes };
         // What is in flight was sent before the last change; it cannot tell yet what that did.
         if passed < WHILE_MICROS.max(least) {
@@ -187,10 +214,21 @@ impl AckWindow {
                 arriving_bytes_per_s: seen.bytes * 1_000_000 / passed,
                 queue_micros: seen.quickest - least,
             });
+            // A program that reads too few frames is not helped by smaller ones.
+            let (arrived, made) = (seen.frames * 1_000_000, u64::from(frames_per_s) * passed);
+            if arrived * 100 < made * READ_PERCENT {
+                let frames = (arrived * (least + READ_MICROS)).div_ceil(passed * 1_000_000) as usize + 1;
+                self.frames_max = frames.clamp(WINDOW_FRAMES_FLOOR, self.frames_max);
+                self.steered_at = now;
+            }
             return;
         }
         if seen.quickest <= least + CALM_QUEUE_MICROS {
             self.verdict = Some(Verdict::Calm);
+            if now.since(self.steered_at) >= CALM_MICROS {
+                self.frames_max = (self.frames_max + 1).min(WINDOW_FRAMES_MAX);
+                self.steered_at = now;
+            }
         }
     }
 
@@ -216,7 +254,7 @@ mod tests {
         }
         assert!(!window.is_open(30, 64_000));
         let ack = Ack { applied: Tick(3), held_ms: 20 };
-        assert_eq!(window.acknowledged(&ack, Some(Tick(5)), Micros(219 * MS)), AckOutcome::Fresh);
+        assert_eq!(window.acknowledged(&ack, Some(Tick(5)), 30, Micros(219 * MS)), AckOutcome::Fresh);
         assert_eq!(window.rtt_micros(), Some(100 * MS));
         assert!(window.is_open(30, 64_000));
         // 100 ms and as much jitter at 30 frames/s are 6 frames in flight.
@@ -227,12 +265,12 @@ mod tests {
     fn lies_are_told_apart() {
         let mut window = AckWindow::default();
         let ack = |tick| Ack { applied: Tick(tick), held_ms: 0 };
-        assert_eq!(window.acknowledged(&ack(5), None, Micros(0)), AckOutcome::False);
+        assert_eq!(window.acknowledged(&ack(5), None, 30, Micros(0)), AckOutcome::False);
         window.sent(Tick(7), 100, Micros(0));
-        assert_eq!(window.acknowledged(&ack(8), Some(Tick(7)), Micros(0)), AckOutcome::False);
-        assert_eq!(window.acknowledged(&ack(6), Some(Tick(7)), Micros(0)), AckOutcome::Stale);
-        assert_eq!(window.acknowledged(&ack(7), Some(Tick(7)), Micros(0)), AckOutcome::Fresh);
-        assert_eq!(window.acknowledged(&ack(7), Some(Tick(7)), Micros(0)), AckOutcome::Stale);
+        assert_eq!(window.acknowledged(&ack(8), Some(Tick(7)), 30, Micros(0)), AckOutcome::False);
+        assert_eq!(window.acknowledged(&ack(6), Some(Tick(7)), 30, Micros(0)), AckOutcome::Stale);
+        assert_eq!(window.acknowledged(&ack(7), Some(Tick(7)), 30, Micros(0)), AckOutcome::Fresh);
+        assert_eq!(window.acknowledged(&ack(7), Some(Tick(7)), 30, Micros(0)), AckOutcome::Stale);
     }
 
     #[test]
@@ -240,7 +278,7 @@ mod tests {
         let mut window = AckWindow::default();
         window.sent(Tick(1), 100, Micros(0));
         let ack = Ack { applied: Tick(1), held_ms: u16::MAX };
-        assert_eq!(window.acknowledged(&ack, Some(Tick(1)), Micros(5)), AckOutcome::Fresh);
+        assert_eq!(window.acknowledged(&ack, Some(Tick(1)), 30, Micros(5)), AckOutcome::Fresh);
         assert_eq!(window.rtt_micros(), Some(0));
     }
 }

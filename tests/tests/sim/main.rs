@@ -3,6 +3,7 @@
 mod arena;
 mod budget;
 mod determinism;
+mod gates;
 mod interest;
 mod replication;
 mod rooms;

@@ -92,6 +92,31 @@ fn a_stalled_program_comes_back_in_one_frame() {
 }
 
 #[test]
+fn a_program_that_crawls_reads_new_states() {
+    // It needs 60 ms for each message, twice as long as there is from one to the next, and stands still now and then.
+    let crowd = ArenaConfig { bots: 40, drones: 60, ..ArenaConfig::default() };
+    let mut sim = Sim::new(ArenaGame::new(crowd), 30, 8);
+    let id = sim.join("crawls", Profile { delay_micros: 10_000, ..Profile::default() });
+    sim.run(60);
+    sim.client(id).micros_per_message = 60_000;
+    sim.run(240);
+    sim.client(id).ages.clear();
+    for tick in 0..900 {
+        sim.client(id).stalled = tick % 150 < 15;
+        sim.step();
+    }
+    let mut ages = sim.client(id).ages.clone();
+    let (p50, p90) = (percentile(&mut ages, 0.5) / 1000, percentile(&mut ages, 0.9) / 1000);
+    eprintln!("a program that crawls: age p50 {p50} ms, p90 {p90} ms of {} frames", ages.len());
+    assert!(p50 <= 150, "half of what it reads is older than {p50} ms");
+    assert!(ages.len() > 150, "it read {} frames in 30 s", ages.len());
+    sim.client(id).micros_per_message = 0;
+    sim.client(id).stalled = false;
+    sim.run(120);
+    sim.assert_in_step();
+}
+
+#[test]
 fn whoever_never_acknowledges_is_closed_in_the_end() {
     // It sends inputs, so it is not silent, but it never says that it has applied anything.
     let mut sim = Sim::new(ChaosGame::new(8, 20, 0.0), 30, 8);
