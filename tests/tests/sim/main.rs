@@ -4,6 +4,7 @@ mod arena;
 mod budget;
 mod determinism;
 mod interest;
+mod nets;
 mod replication;
 mod rooms;
 mod secrecy;
