@@ -102,6 +102,18 @@ pub type Done = BTreeMap<String, u64>;
 pub const ONLOOKER: &str = "onlooker";
 const NOBODYS_TEAM: u8 = 9;
 
+/// What others can tell of hidden fields, by mistake.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Leak {
+    /// As it should be.
+    #[default]
+    Nothing,
+    /// A public field depends on one.
+    Value,
+    /// It depends on one whether a public field changes now or never.
+    Moment,
+}
+
 /// The rules: none.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ChaosGame {
@@ -124,6 +136,8 @@ pub struct ChaosGame {
     pub veil: u32,
     /// Changes hidden fields differently, for tests of what others can tell from it.
     pub hidden_salt: u32,
+    /// A mistake that these tests must find.
+    pub leak: Leak,
     clients: BTreeMap<ClientId, Seat>,
     rests: BTreeMap<EntityKey, u32>,
 }
@@ -150,6 +164,7 @@ impl ChaosGame {
             panic_at: None,
             veil: 0,
             hidden_salt: 0,
+            leak: Leak::Nothing,
             clients: BTreeMap::new(),
             rests: BTreeMap::new(),
         }
@@ -223,7 +238,7 @@ impl ChaosGame {
         let Some(entity) = stage.world.get_mut(key) else { return };
         match &mut entity.state {
             ChaosEntity::Body(body) => stir_body(body, dice),
-            ChaosEntity::Piece(piece) => stir_piece(piece, dice, self.hidden_salt),
+            ChaosEntity::Piece(piece) => stir_piece(piece, dice, self.hidden_salt, self.leak),
             ChaosEntity::Score(score) => {
                 if dice.one_in(8) {
                     score.points = score.points.wrapping_add(1) % 1001;
@@ -253,9 +268,12 @@ fn stir_body(body: &mut Body, dice: &mut Dice) {
     }
 }
 
-fn stir_piece(piece: &mut Piece, dice: &mut Dice, salt: u32) {
+fn stir_piece(piece: &mut Piece, dice: &mut Dice, salt: u32, leak: Leak) {
     let hidden = dice.word().wrapping_add(salt);
-    if dice.one_in(3) {
+    if leak == Leak::Value && hidden.is_multiple_of(8) {
+        piece.position.x = (hidden % 97) as f32;
+    }
+    if dice.one_in(3) && (leak != Leak::Moment || hidden & 16 == 0) {
         piece.position += Vec2::new(dice.between(-0.3, 0.6), dice.between(-0.6, 0.3));
         piece.position = piece.position.clamp(Vec2::splat(-99.0), Vec2::splat(99.0));
     }

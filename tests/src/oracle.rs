@@ -86,42 +86,45 @@ impl Oracle {
     /// # Panics
     /// When the replica is not what it must be.
     pub fn check<P: Protocol>(&mut self, client: ClientId, replica: &Replica<P::Spawn>) {
+        match self.compare::<P>(client, replica) {
+            Ok(compared) => self.compared += compared,
+            Err(wrong) => panic!("{client:?} at {:?}: {wrong}", replica.tick()),
+        }
+    }
+
+    /// How many slots were compared.
+    ///
+    /// # Errors
+    /// What is not as it must be.
+    pub fn compare<P: Protocol>(&self, client: ClientId, replica: &Replica<P::Spawn>) -> Result<u64, String> {
         let tick = replica.tick();
-        let truth = self.at(tick);
-        let expected = truth.clients.get(&client).unwrap_or_else(|| {
-            panic!("{client:?} applied a frame of {tick:?}, which the server did not pack")
-        });
+        let truth = self.remembered(tick).ok_or("a frame of a tick that is not remembered")?;
+        let expected = truth.clients.get(&client).ok_or("a frame that the server did not pack")?;
         let roster: Vec<Told> =
             replica.slots().iter().map(|slot| (slot.id, slot.view, slot.tier, slot.parked)).collect();
-        assert_eq!(roster, expected.roster, "roster of {client:?} at {tick:?}");
-        assert_eq!(replica.private(), expected.private, "private state of {client:?} at {tick:?}");
-        assert_eq!(replica.avatar(), expected.avatar, "avatar of {client:?} at {tick:?}");
-        let mut compared = 0;
+        same("roster", &roster, &expected.roster)?;
+        same("private state", replica.private(), &expected.private[..])?;
+        same("avatar", &replica.avatar(), &expected.avatar)?;
         for (index, slot) in replica.slots().iter().enumerate() {
-            assert!(
-                truth.entities.contains_key(&slot.id) || slot.parked.is_some(),
-                "{:?} is dead at {tick:?}",
-                slot.id
-            );
-            let told = (slot.id, slot.view, slot.tier, slot.parked);
-            let (kind, state) = self.sample(replica.cadences(), &told, tick).unwrap_or_else(|| {
-                panic!(
-                    "{:?} in the replica of {client:?} was not there when it was told of, {tick:?}",
-                    slot.id
-                )
-            });
-            assert_eq!(slot.kind, *kind, "kind of {:?}", slot.id);
+            let id = slot.id;
+            if !truth.entities.contains_key(&id) && slot.parked.is_none() {
+                return Err(format!("{id:?} is dead"));
+            }
+            let told = (id, slot.view, slot.tier, slot.parked);
+            let (kind, state) = self
+                .sample(replica.cadences(), &told, tick)
+                .ok_or_else(|| format!("{id:?} was not there when it was told of"))?;
+            same("kind", &slot.kind, kind)?;
             for field in &replica.plan().kind(*kind).fields {
                 let held = field.of(replica.state(index));
                 if field.view <= slot.view {
-                    assert_eq!(held, field.of(state), "{:?} of {client:?} at {tick:?}: {field:?}", slot.id);
-                } else {
-                    assert!(held.iter().all(|column| *column == 0), "{:?} tells a hidden field", slot.id);
+                    same("state", held, field.of(state)).map_err(|wrong| format!("{id:?}: {wrong}"))?;
+                } else if held.iter().any(|column| *column != 0) {
+                    return Err(format!("{id:?} tells a hidden field: {field:?}"));
                 }
             }
-            compared += 1;
         }
-        self.compared += compared;
+        Ok(replica.slots().len() as u64)
     }
 
     /// A tick for which a client in the stream was sent nothing: nothing that it sees may have changed since the
@@ -156,11 +159,18 @@ impl Oracle {
         let sampled = cadences.last_due(tier, id, parked.unwrap_or(tick));
         let born = *self.born.get(&id)?;
         let at = if sampled.since(Tick(born)) < 0 { Tick(born) } else { sampled };
-        self.at(at).entities.get(&id)
+        self.remembered(at)?.entities.get(&id)
     }
 
     fn at(&self, tick: Tick) -> &Truth {
-        let found = self.ticks.iter().rev().find(|(at, _)| *at == tick.0);
-        &found.unwrap_or_else(|| panic!("{tick:?} is not remembered")).1
+        self.remembered(tick).unwrap_or_else(|| panic!("{tick:?} is not remembered"))
     }
+
+    fn remembered(&self, tick: Tick) -> Option<&Truth> {
+        self.ticks.iter().rev().find(|(at, _)| *at == tick.0).map(|(_, truth)| truth)
+    }
+}
+
+fn same<T: PartialEq + std::fmt::Debug + ?Sized>(what: &str, held: &T, expected: &T) -> Result<(), String> {
+    if held == expected { Ok(()) } else { Err(format!("{what} is {held:?} instead of {expected:?}")) }
 }

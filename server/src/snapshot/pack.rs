@@ -258,6 +258,10 @@ impl Packer {
     fn write_private(&mut self, capture: &Capture, client: &mut Packed, state: &[i32], slots: Slots) {
         let plan = capture.plan();
         let step = if slots == Slots::Reset { Step::Cut } else { Step::Moved };
+        if slots == Slots::Reset {
+            // What the client has may be wrong: it must not be needed to read what puts it right.
+            client.private.fill(0);
+        }
         let window = Window::new(&client.private, plan.stride);
         let mut coder = Coder { tables: capture.tables(), out: &mut self.writer };
         update::write(&plan.private, View::Owner, step, window, state, &mut coder);

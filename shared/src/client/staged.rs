@@ -107,12 +107,12 @@ pub(super) fn read<S: DeserializeOwned>(replica: &Replica<S>, bytes: &[u8]) -> R
     let header = Header::read(&mut bits)?;
     let tick = replica.tick().expand(header.tick_low);
     let replica = Reading { replica, tables: replica.tables_at(tick) };
-    let private = if header.private { Some(read_private(replica, &mut bits)?) } else { None };
+    let reset = header.slots == Slots::Reset;
+    let private = if header.private { Some(read_private(replica, reset, &mut bits)?) } else { None };
     let events = if header.events { read_events(tick, &mut bits)? } else { Vec::new() };
     let (mut leaves, mut moves, mut enters) = (Vec::new(), Vec::new(), Vec::new());
     let mut changes = Changes::default();
     // `order[i]` is the slot of the replica that stands at `i` after the leaves.
-    let reset = header.slots == Slots::Reset;
     let mut order: Vec<usize> = if reset { Vec::new() } else { (0..replica.slots().len()).collect() };
     if header.edits {
         leaves = read_leaves(&mut order, &mut bits)?;
@@ -169,15 +169,15 @@ fn followed<'a, S>(
         .map(|(index, slot)| (index, *slot))
 }
 
-fn read_private<S>(replica: Reading<'_, S>, bits: &mut BitReader<'_>) -> Result<(Step, Vec<i32>), BitsError> {
-    let mut state = vec![0; replica.plan().stride];
-    let step = update::read(
-        &replica.plan().private,
-        View::Owner,
-        replica.private_window(),
-        &mut state,
-        &mut replica.decoder(bits),
-    )?;
+fn read_private<S>(
+    replica: Reading<'_, S>,
+    reset: bool,
+    bits: &mut BitReader<'_>,
+) -> Result<(Step, Vec<i32>), BitsError> {
+    let (plan, nothing) = (replica.plan(), [0; COLUMNS_MAX * HISTORY]);
+    let window = if reset { Window::new(&nothing, plan.stride) } else { replica.private_window() };
+    let mut state = vec![0; plan.stride];
+    let step = update::read(&plan.private, View::Owner, window, &mut state, &mut replica.decoder(bits))?;
     Ok((step, state))
 }
 

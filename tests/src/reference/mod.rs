@@ -6,6 +6,9 @@
 //! Every part is described once and runs both ways: a [`Tape`] writes what it is given, or ignores that and gives
 //! what it reads.
 
+mod cadence;
+mod checksum;
+mod client;
 mod codes;
 mod edits;
 mod prediction;
@@ -13,8 +16,10 @@ mod slots;
 mod tape;
 mod update;
 
+pub use cadence::{Cadences, Gap};
+pub use client::{Client, Frame, Slot, Told};
 pub use codes::Codes;
-pub use edits::{Edits, Entered, edits, events};
-pub use slots::{Caught, caught_up, stream};
+pub use edits::{Edits, Entered, Moved};
+pub use slots::Brought;
 pub use tape::{Refused, Tape};
 pub use update::{Next, Seen, State, Window, gap_record, record, update};

@@ -1,5 +1,6 @@
-//! The slots of a frame: those in the stream, and those that are caught up after a pause.
+//! The slots of a frame: those in the stream, and those that are caught up after a pause or with a move.
 
+use super::cadence::Gap;
 use super::codes::Codes;
 use super::tape::{Refused, Tape};
 use super::update::{Next, Seen, Window, gap_record, record, update};
@@ -7,12 +8,9 @@ use super::update::{Next, Seen, Window, gap_record, record, update};
 /// Slots at rest that share one bit.
 const GROUP: usize = 8;
 
-/// Updates from the tick before, for slots that hold these windows. `nexts` is ignored when the tape is read; a
-/// slot that stays at rest has `None`.
-///
-/// # Errors
-/// [`Refused`].
-pub fn stream(
+/// Updates of the slots that are due, which hold these windows. `nexts` is ignored when the tape is read; a slot that
+/// stays at rest has `None`.
+pub(super) fn stream(
     tape: &mut Tape,
     codes: &Codes,
     slots: &[(Seen, Window)],
@@ -45,42 +43,54 @@ pub fn stream(
     Ok(told)
 }
 
-/// How a slot catches up.
+/// A window that a client is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Caught {
-    /// It is as it was.
-    AsItWas,
-    /// By a gap record.
-    Gap(Window),
+pub enum Brought {
+    /// By a gap record, across this gap.
+    Gap(Gap, Window),
     /// By a full record.
     Record(Window),
 }
 
-/// Slots after a pause, for a client that holds these windows and whose last frame is `ticks` old. `caught` is
-/// ignored when the tape is read.
-///
-/// # Errors
-/// [`Refused`].
-pub fn caught_up(
+impl Brought {
+    /// The window.
+    #[must_use]
+    pub fn window(&self) -> &Window {
+        let (Self::Gap(_, window) | Self::Record(window)) = self;
+        window
+    }
+}
+
+/// A window for whoever holds `held`, with the gap that lies between. `told` is ignored when the tape is read.
+pub(super) fn window(
     tape: &mut Tape,
     codes: &Codes,
-    slots: &[(Seen, Window)],
-    ticks: u32,
-    caught: &[Caught],
-) -> Result<Vec<Caught>, Refused> {
-    let mut told = Vec::new();
-    for ((seen, held), caught) in slots.iter().zip(caught) {
-        let window = match caught {
-            Caught::AsItWas => held,
-            Caught::Gap(window) | Caught::Record(window) => window,
-        };
-        told.push(if tape.bit(*caught == Caught::AsItWas)? {
-            Caught::AsItWas
-        } else if tape.bit(matches!(caught, Caught::Gap(_)))? {
-            Caught::Gap(gap_record(tape, codes, seen, held, ticks, window)?)
-        } else {
-            Caught::Record(record(tape, codes, seen, window)?)
-        });
-    }
-    Ok(told)
+    (seen, held): (&Seen, &Window),
+    gap: Option<Gap>,
+    told: Option<&Brought>,
+) -> Result<Brought, Refused> {
+    let window = told.map_or(held, Brought::window);
+    Ok(if tape.bit(matches!(told, Some(Brought::Gap(..))))? {
+        let gap = gap.ok_or(Refused)?;
+        Brought::Gap(gap, gap_record(tape, codes, seen, held, &gap, window)?)
+    } else {
+        Brought::Record(record(tape, codes, seen, window)?)
+    })
+}
+
+/// Slots that were due during a pause, for a client that holds these windows; `None` is as it was. `told` is ignored
+/// when the tape is read.
+pub(super) fn caught_up(
+    tape: &mut Tape,
+    codes: &Codes,
+    slots: &[(Seen, Window, Gap)],
+    told: &[Option<Brought>],
+) -> Result<Vec<Option<Brought>>, Refused> {
+    let one = |((seen, held, gap), told): (&(Seen, Window, Gap), &Option<Brought>)| {
+        if tape.bit(told.is_none())? {
+            return Ok(None);
+        }
+        window(tape, codes, (seen, held), Some(*gap), told.as_ref()).map(Some)
+    };
+    slots.iter().zip(told).map(one).collect()
 }

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use tickwire_shared::schema::{FieldClass, KindSchema, View};
 
+use super::cadence::Gap;
 use super::codes::Codes;
 use super::prediction::{bits_of, half, mask_context, neighbour_class, predict, shorter, unrest_class};
 use super::tape::{Refused, Tape};
@@ -274,7 +275,8 @@ pub fn record(tape: &mut Tape, codes: &Codes, seen: &Seen, window: &Window) -> R
     older_states(tape, codes, seen, newest, window)
 }
 
-/// A record for whoever holds `held`, last told of it `ticks` ticks ago. `window` is ignored when the tape is read.
+/// A record for whoever holds `held`, of the states that it lacks. Of `window` as many are written; it is ignored when
+/// the tape is read.
 ///
 /// # Errors
 /// [`Refused`].
@@ -283,20 +285,52 @@ pub fn gap_record(
     codes: &Codes,
     seen: &Seen,
     held: &Window,
-    ticks: u32,
+    gap: &Gap,
     window: &Window,
 ) -> Result<Window, Refused> {
-    let mut ahead = held.clone();
-    for field in seen.fields.iter().filter(|field| matches!(field.class, FieldClass::Position { .. })) {
-        for column in field.columns() {
-            let step = (held[0][column] - held[1][column]).clamp(-(1 << 18), 1 << 18);
-            let way = step * i64::from(ticks.saturating_sub(1)).min(255);
-            ahead.iter_mut().for_each(|state| state[column] += way);
+    let mut known = if gap.is_seamless() { held.clone() } else { gone_on(seen, held, gap) };
+    for age in (0..gap.states).rev() {
+        let Next::Moved(state) = update(tape, codes, seen, &known, &Next::Moved(window[age].clone()))? else {
+            return Err(Refused);
+        };
+        let is_first = age + 1 == gap.states;
+        if is_first && !gap.is_seamless() {
+            lead_to(seen, &mut known, &state);
         }
+        known.rotate_right(1);
+        known[0] = state;
     }
-    match update(tape, codes, seen, &ahead, &Next::Moved(window[0].clone()))? {
-        Next::Cut(_) => Err(Refused),
-        Next::Moved(newest) => older_states(tape, codes, seen, newest, window),
+    Ok(known)
+}
+
+fn position_columns(seen: &Seen) -> impl Iterator<Item = usize> {
+    let positions = seen.fields.iter().filter(|field| matches!(field.class, FieldClass::Position { .. }));
+    positions.flat_map(|field| field.columns())
+}
+
+/// W1 to W4: where the positions would be before the first missing state had they gone on with their last step.
+fn gone_on(seen: &Seen, held: &Window, gap: &Gap) -> Window {
+    let mut window = held.clone();
+    for column in position_columns(seen) {
+        let [s1, s2, s3, s4] = [0, 1, 2, 3].map(|age| held[age][column]);
+        let [e1, e2, e3] = [s1 - s2, s2 - s3, s3 - s4].map(|step| step.clamp(-(1 << 18), 1 << 18));
+        let w1 = s1 + e1 * gap.ahead / gap.from - e1 * gap.to / gap.from;
+        let w2 = w1 - e1 * gap.to / gap.from;
+        let w3 = w2 - e2 * gap.to / gap.from;
+        let w4 = w3 - e3 * gap.to / gap.from;
+        [w1, w2, w3, w4].into_iter().enumerate().for_each(|(age, value)| window[age][column] = value);
+    }
+    window
+}
+
+/// The first missing state is known: W1 to W3 become what comes after it, with the steps that they made.
+fn lead_to(seen: &Seen, known: &mut Window, first: &State) {
+    for column in position_columns(seen) {
+        let [w1, w2, w3] = [0, 1, 2].map(|age| known[age][column]);
+        let n = first[column];
+        known[0][column] = n - (w1 - w2);
+        known[1][column] = n - 2 * (w1 - w2);
+        known[2][column] = n - 2 * (w1 - w2) - (w2 - w3);
     }
 }
 

@@ -5,6 +5,7 @@ mod budget;
 mod determinism;
 mod gates;
 mod interest;
+mod nets;
 mod replication;
 mod rooms;
 mod secrecy;

@@ -4,21 +4,21 @@ use tickwire_server::host::{Event, Output, Room, RoomConfig};
 use tickwire_shared::ClientId;
 use tickwire_shared::tick::Micros;
 use tickwire_shared::wire::message::ResumeToken;
-use tickwire_tests::chaos::{Chaos, ChaosGame, ONLOOKER};
+use tickwire_tests::chaos::{Chaos, ChaosGame, Leak, ONLOOKER};
 use tickwire_tests::seeds::for_seeds;
 use tickwire_tests::sim::hello;
 
-/// What two clients were told, and a hash of all worlds on the way.
-struct Told {
-    onlooker: Vec<Vec<u8>>,
-    insider: Vec<Vec<u8>>,
+/// What two clients were told at which ticks, and a hash of all worlds on the way.
+pub(super) struct Told {
+    pub(super) onlooker: Vec<(u64, Vec<u8>)>,
+    insider: Vec<(u64, Vec<u8>)>,
     worlds: u64,
 }
 
 /// All messages that an onlooker receives while hidden fields take values that depend on `salt`.
-fn messages(seed: u64, salt: u32) -> Told {
+pub(super) fn messages(seed: u64, salt: u32, leak: Leak) -> Told {
     let mut game = ChaosGame::new(seed, 40, 0.0);
-    game.hidden_salt = salt;
+    (game.hidden_salt, game.leak) = (salt, leak);
     let config =
         RoomConfig { name: "test".to_owned(), tick_hz: 30, capacity: 9, seed, ..RoomConfig::default() };
     let mut room = Room::new(game, config).expect("a schema");
@@ -40,7 +40,7 @@ fn messages(seed: u64, salt: u32) -> Told {
         while let Some(output) = room.poll_output() {
             if let Output::Send { bytes, client } = output {
                 let list = if client == onlooker { &mut all } else { &mut insiders };
-                list.push(bytes.to_vec());
+                list.push((tick, bytes.to_vec()));
             }
         }
         let applied = tickwire_shared::Tick(tick as u32);
@@ -57,7 +57,7 @@ fn messages(seed: u64, salt: u32) -> Told {
 fn hidden_values_change_no_byte() {
     let differing = std::sync::atomic::AtomicU64::new(0);
     for_seeds(100, |seed| {
-        let (one, other) = (messages(seed, 0), messages(seed, 17));
+        let (one, other) = (messages(seed, 0, Leak::Nothing), messages(seed, 17, Leak::Nothing));
         assert_eq!(one.onlooker, other.onlooker, "the onlooker can tell the difference");
         // The control: somebody who may know is told something else.
         if one.worlds != other.worlds && one.insider != other.insider {

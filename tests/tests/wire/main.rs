@@ -4,5 +4,7 @@ mod corpus;
 mod document;
 mod golden;
 mod hostile;
+mod reference;
 mod schemas;
 mod updates;
+mod whole_frames;

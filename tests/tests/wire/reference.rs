@@ -2,26 +2,18 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use tickwire_server::host::{Event, Output, Room, RoomConfig};
+use tickwire_shared::Protocol;
 use tickwire_shared::arena::Arena;
-use tickwire_shared::client::{Identity, Replica, Session};
-use tickwire_shared::limits::HISTORY;
+use tickwire_shared::limits::{CADENCE_TICKS_MAX, HISTORY};
 use tickwire_shared::schema::{FieldClass, NoPrivate, Plan, Replicate, Schema, View};
 use tickwire_shared::wire::bits::{BitReader, BitWriter};
-use tickwire_shared::wire::codec;
-use tickwire_shared::wire::frame::{Header, Slots};
-use tickwire_shared::wire::message::{Ack, ClientMessage, ResumeToken, TAG_FRAME};
 use tickwire_shared::wire::record::{self, Gap};
 use tickwire_shared::wire::residual::{self, Coder, Decoder};
 use tickwire_shared::wire::tables::Tables;
 use tickwire_shared::wire::training::{Recording, replay};
 use tickwire_shared::wire::update::{self, Step};
-use tickwire_shared::{ClientId, Micros, Protocol, Tick};
-use tickwire_tests::chaos::{Chaos, ChaosGame};
 use tickwire_tests::recordings;
-use tickwire_tests::reference::{
-    self, Caught, Codes, Edits, Entered, Next, Refused, Seen, State, Tape, Window,
-};
+use tickwire_tests::reference::{self, Codes, Next, Refused, Seen, State, Tape, Window};
 use tickwire_tests::seeds::{Dice, for_seeds, seed_count};
 
 use super::updates::{hide, random_kind, random_state};
@@ -32,11 +24,11 @@ fn some_tables(dice: &mut Dice) -> std::sync::Arc<Tables> {
 }
 
 /// A slot of a client as the plain coder wants it.
-fn plain_window(window: residual::Window<'_>, columns: usize) -> Window {
+pub(super) fn plain_window(window: residual::Window<'_>, columns: usize) -> Window {
     [0, 1, 2, 3].map(|age| plain_state(&window.state(age)[..columns]))
 }
 
-fn plain_state(state: &[i32]) -> State {
+pub(super) fn plain_state(state: &[i32]) -> State {
     state.iter().map(|column| i64::from(*column)).collect()
 }
 
@@ -82,8 +74,8 @@ impl Both<'_> {
         assert_eq!(tape.position(), fast.len());
     }
 
-    /// Both records of `window`, one of them for whoever holds `held`.
-    fn records(&self, held: residual::Window<'_>, window: residual::Window<'_>, ticks: u32) {
+    /// The full record of `window`.
+    fn record(&self, window: residual::Window<'_>) {
         let (kind, view, stride) = (&self.plan.kinds[self.kind], self.view, self.plan.stride);
         let plain = plain_window(window, self.seen.columns);
         let nothing = [0; HISTORY].map(|_| vec![0; self.seen.columns]);
@@ -92,21 +84,43 @@ impl Both<'_> {
         assert_eq!(reference::record(&mut tape, self.codes, &self.seen, &plain), Ok(plain.clone()));
         assert_eq!(tape.bits(), fast, "record of {kind:?} as {view:?}, {window:?}");
         let mut tape = Tape::reading(&bytes, 0);
-        assert_eq!(reference::record(&mut tape, self.codes, &self.seen, &nothing), Ok(plain.clone()));
+        assert_eq!(reference::record(&mut tape, self.codes, &self.seen, &nothing), Ok(plain));
         assert_eq!(tape.position(), fast.len());
+    }
 
-        let gap = Gap { kind, view, stride, ticks };
+    /// What whoever holds `held` is told when it lacks some states of `window`.
+    fn gap(&self, held: residual::Window<'_>, window: residual::Window<'_>, plain_gap: &reference::Gap) {
+        let (kind, view, stride) = (&self.plan.kinds[self.kind], self.view, self.plan.stride);
+        let reference::Gap { states, ahead, from, to } = *plain_gap;
+        let gap = Gap {
+            kind,
+            view,
+            stride,
+            states,
+            ahead: ahead as i32,
+            from_period: from as u32,
+            to_period: to as u32,
+        };
         let (fast, bytes) = written(self.tables, |coder| record::write_gap(&gap, held, window, coder));
-        let held = plain_window(held, self.seen.columns);
-        let gap = |tape: &mut Tape, window| {
-            reference::gap_record(tape, self.codes, &self.seen, &held, ticks, window)
+        let plain_held = plain_window(held, self.seen.columns);
+        // What it does not lack it has.
+        let mut expected = plain_window(window, self.seen.columns);
+        expected[states..].clone_from_slice(&plain_held[..HISTORY - states]);
+        let read = |tape: &mut Tape, window| {
+            reference::gap_record(tape, self.codes, &self.seen, &plain_held, plain_gap, window)
         };
         let mut tape = Tape::writing();
-        assert_eq!(gap(&mut tape, &plain), Ok(plain.clone()));
-        assert_eq!(tape.bits(), fast, "gap of {ticks} ticks, {kind:?} as {view:?}, {held:?} to {window:?}");
+        assert_eq!(read(&mut tape, &expected), Ok(expected.clone()));
+        assert_eq!(tape.bits(), fast, "{plain_gap:?}, {kind:?} as {view:?}, {held:?} to {window:?}");
         let mut tape = Tape::reading(&bytes, 0);
-        assert_eq!(gap(&mut tape, &nothing), Ok(plain));
+        let nothing = [0; HISTORY].map(|_| vec![0; self.seen.columns]);
+        assert_eq!(read(&mut tape, &nothing), Ok(expected.clone()));
         assert_eq!(tape.position(), fast.len());
+        let mut back = vec![0; stride * HISTORY];
+        let mut reader = BitReader::new(&bytes);
+        let mut decoder = Decoder { tables: self.tables, bits: &mut reader };
+        assert_eq!(record::read_gap(&gap, held, &mut back, &mut decoder), Ok(()));
+        assert_eq!(plain_window(residual::Window::new(&back, stride), self.seen.columns), expected);
     }
 
     /// Whatever the bits are, both read the same from them or both refuse.
@@ -173,7 +187,8 @@ fn every_field_class() {
             outcomes[outcome].fetch_add(1, Ordering::Relaxed);
             if dice.one_in(4) {
                 let held = residual::Window::new(&held, stride);
-                both.records(held, old, dice.below(300));
+                both.record(old);
+                both.gap(held, old, &random_gap(&mut dice));
             }
             if dice.one_in(8) {
                 held.clone_from(&window);
@@ -184,6 +199,17 @@ fn every_field_class() {
     let [refused, read] = outcomes.map(AtomicU64::into_inner);
     println!("of the noise {refused} refused, {read} read alike");
     assert!(refused > 1_000 && read > 1_000 || seed_is_chosen(), "{refused} refused, {read} read");
+}
+
+/// Some states missing in a row, or all four and at another cadence.
+fn random_gap(dice: &mut Dice) -> reference::Gap {
+    let mut period = || i64::from(1 + dice.below(u32::from(CADENCE_TICKS_MAX)));
+    let (from, to) = (period(), period());
+    if dice.one_in(2) {
+        return reference::Gap { states: 1 + dice.below(4) as usize, ahead: from, from, to: from };
+    }
+    let ahead = i64::from(dice.below(511)) - 255;
+    reference::Gap { states: HISTORY, ahead, from, to: if dice.one_in(2) { from } else { to } }
 }
 
 fn seed_is_chosen() -> bool {
@@ -234,177 +260,4 @@ fn recorded_games() {
             assert!(compared > 3_000, "only {compared} updates of {name}");
         }
     });
-}
-
-/// What was compared of whole frames.
-#[derive(Debug, Default)]
-struct Compared {
-    updates: usize,
-    resting: usize,
-    awoken: usize,
-    gaps: usize,
-    records: usize,
-    events: usize,
-    leaves: usize,
-    enters: usize,
-    private: usize,
-}
-
-/// A client as the plain coder sees it: it applies what it reads on its own.
-struct PlainClient {
-    schema: Schema,
-    codes: Codes,
-    tick: Tick,
-    slots: Vec<(i64, Seen, Window)>,
-    private: Window,
-}
-
-impl PlainClient {
-    fn new(tick: Tick) -> Self {
-        let schema = Chaos::schema();
-        let private = [0; HISTORY].map(|_| vec![0; schema.private.columns()]);
-        Self { codes: Codes::new(&Chaos::tables().to_bytes()), schema, tick, slots: Vec::new(), private }
-    }
-
-    /// Reads a frame, writes the same again, and applies it.
-    fn take(&mut self, bytes: &[u8], compared: &mut Compared) {
-        let mut reader = BitReader::new(bytes);
-        let Ok(header) = Header::read(&mut reader) else { panic!("not a frame") };
-        let begin = reader.position();
-        let (mut tape, mut again) = (Tape::reading(bytes, begin), Tape::writing());
-        let tick = self.tick.expand(header.tick_low);
-        let ticks = tick.since(self.tick) as u32;
-        self.tick = tick;
-        if header.slots == Slots::Reset {
-            self.slots.clear();
-            self.private.iter_mut().for_each(|state| state.fill(0));
-        }
-        if header.private {
-            let seen = Seen::new(&self.schema.private, View::Owner);
-            let nothing = Next::Moved(vec![0; seen.columns]);
-            let next = reference::update(&mut tape, &self.codes, &seen, &self.private, &nothing);
-            let next = next.expect("the private state");
-            reference::update(&mut again, &self.codes, &seen, &self.private, &next).expect("writing");
-            apply(&mut self.private, next);
-            compared.private += 1;
-        }
-        if header.events {
-            let told = reference::events(&mut tape, &[]).expect("events");
-            reference::events(&mut again, &told).expect("writing");
-            compared.events += told.len();
-        }
-        let mut entered = Vec::new();
-        if header.edits {
-            let length = self.slots.len();
-            let edits = |tape: &mut Tape, told: &Edits| {
-                reference::edits(tape, &self.codes, &self.schema, length, told).expect("edits")
-            };
-            let told = edits(&mut tape, &Edits::default());
-            edits(&mut again, &told);
-            compared.leaves += told.leaves.len();
-            told.leaves.iter().for_each(|index| drop(self.slots.swap_remove(*index)));
-            entered = told.enters;
-        }
-        match header.slots {
-            Slots::None | Slots::Reset => {}
-            Slots::Stream => self.stream(&mut tape, &mut again, compared),
-            Slots::Resync => self.catch_up(ticks, &mut tape, &mut again, compared),
-        }
-        compared.enters += entered.len();
-        for Entered { id, kind, view, window, .. } in entered {
-            self.slots.push((id, Seen::new(&self.schema.kinds[kind], view), window));
-        }
-        assert_eq!(again.bits(), &tape.bits()[begin..tape.position()]);
-        let left = tape.bits().len() - tape.position();
-        assert!(left - if header.checksum { 32 } else { 0 } < 8, "{left} bits are left");
-    }
-
-    fn held(&self) -> Vec<(Seen, Window)> {
-        self.slots.iter().map(|(_, seen, window)| (seen.clone(), window.clone())).collect()
-    }
-
-    fn stream(&mut self, tape: &mut Tape, again: &mut Tape, compared: &mut Compared) {
-        let held = self.held();
-        let told = reference::stream(tape, &self.codes, &held, &vec![None; held.len()]).expect("a stream");
-        reference::stream(again, &self.codes, &held, &told).expect("writing");
-        for ((_, _, window), next) in self.slots.iter_mut().zip(told) {
-            let resting = window.iter().all(|state| *state == window[0]);
-            compared.updates += usize::from(next.is_some());
-            compared.resting += usize::from(resting);
-            compared.awoken += usize::from(resting && next.is_some());
-            if let Some(next) = next {
-                apply(window, next);
-            }
-        }
-    }
-
-    fn catch_up(&mut self, ticks: u32, tape: &mut Tape, again: &mut Tape, compared: &mut Compared) {
-        let (held, nothing) = (self.held(), vec![Caught::AsItWas; self.slots.len()]);
-        let told = reference::caught_up(tape, &self.codes, &held, ticks, &nothing).expect("records");
-        reference::caught_up(again, &self.codes, &held, ticks, &told).expect("writing");
-        for ((_, _, window), caught) in self.slots.iter_mut().zip(told) {
-            compared.gaps += usize::from(matches!(caught, Caught::Gap(_)));
-            compared.records += usize::from(matches!(caught, Caught::Record(_)));
-            if let Caught::Gap(told) | Caught::Record(told) = caught {
-                *window = told;
-            }
-        }
-    }
-
-    fn compare(&self, replica: &Replica<u16>) {
-        assert_eq!(self.tick, replica.tick());
-        assert_eq!(self.slots.len(), replica.slots().len());
-        for (index, (slot, (id, seen, window))) in replica.slots().iter().zip(&self.slots).enumerate() {
-            assert_eq!(i64::from(slot.id.0), *id);
-            assert_eq!(plain_window(replica.window(index), seen.columns), *window);
-        }
-        assert_eq!(plain_state(replica.private()), self.private[0]);
-    }
-}
-
-fn apply(window: &mut Window, next: Next) {
-    match next {
-        Next::Moved(state) => {
-            window.rotate_right(1);
-            window[0] = state;
-        }
-        Next::Cut(state) => window.fill(state),
-    }
-}
-
-#[test]
-fn whole_frames_of_a_room() {
-    let mut total = Compared::default();
-    for seed in 1..=seed_count(6, 300) {
-        println!("seed {seed}");
-        let config = RoomConfig { name: "main".to_owned(), tick_hz: 30, capacity: 9, seed };
-        let mut room = Room::new(ChaosGame::new(seed, 40, 0.0), config).expect("a schema");
-        let client = ClientId(1);
-        let mut session = Session::<Chaos>::new(Identity::default()).expect("a schema");
-        let hello = session.poll_transmit(Micros(0)).expect("Hello comes first");
-        let Ok(ClientMessage::<u8, u32>::Hello(hello)) = codec::decode(&hello) else { panic!("no Hello") };
-        room.handle(Event::Join { client, hello, resume: ResumeToken([0; 16]) }, Micros(0));
-        let mut plain = PlainClient::new(Tick(0));
-        for tick in 1..300_u64 {
-            let now = Micros(tick * 33_333);
-            // Pauses of different lengths, so that there are gap records, and full ones beyond the ring.
-            let paused = tick % 50 < 5 || (130..220).contains(&tick);
-            room.handle(Event::Writable { client, writable: !paused }, now);
-            room.tick(now);
-            while let Some(Output::Send { bytes, .. }) = room.poll_output() {
-                session.handle_message(&bytes, now).expect("own message");
-                if let (Some(replica), true) = (session.replica(), bytes[0] == TAG_FRAME) {
-                    plain.take(&bytes, &mut total);
-                    plain.compare(replica);
-                }
-            }
-            let message = ClientMessage::Ack(Ack { applied: Tick(tick as u32), held_ms: 0 });
-            room.handle(Event::Message { client, message }, now);
-        }
-    }
-    println!("{total:?}");
-    let Compared { updates, resting, awoken, gaps, records, events, leaves, enters, private } = total;
-    assert!(updates > 20_000 && resting > 5_000 && awoken > 500, "{total:?}");
-    assert!(gaps > 200 && records > 50 && events > 50, "{total:?}");
-    assert!(leaves > 500 && enters > 500 && private > 100, "{total:?}");
 }
