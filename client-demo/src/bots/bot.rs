@@ -169,7 +169,7 @@ impl Bot {
                     ));
                 }
                 Happening::InputSeen(micros) => self.tally.input_seen(micros),
-                Happening::Game(..) | Happening::Mismatch => {}
+                Happening::Game(..) | Happening::Mismatch | Happening::Resumed => {}
             }
         }
     }

@@ -196,7 +196,7 @@ impl Player {
                 Happening::Welcomed => world.welcome(session),
                 Happening::Game(_, event) => world.event(&event, now),
                 Happening::Frame(_) => world.apply(session, now),
-                Happening::InputSeen(_) | Happening::Mismatch => {}
+                Happening::InputSeen(_) | Happening::Mismatch | Happening::Resumed => {}
             }
         }
     }

@@ -8,13 +8,13 @@ use tickwire_shared::wire::message::{AccessToken, ClientMessage, Hello};
 use tickwire_shared::{Close, CloseCode, Micros, Protocol};
 
 use super::hub::Hub;
-use super::link::{Downlink, Link, Message};
+use super::link::{Departure, Downlink, Link, Message};
 use super::peer::Peer;
 use super::standing::Standing;
 use super::tally::Drop as Dropped;
 use crate::auth::{Applicant, Denial, Pass, Token};
 
-/// A connection's way into its room. Dropping it leaves the room.
+/// A connection's way into its room. Dropping it leaves the room, which may hold the session for a while.
 pub(super) struct Entrance<P: Protocol> {
     hub: Arc<Hub<P>>,
     peer: Peer,
@@ -22,11 +22,18 @@ pub(super) struct Entrance<P: Protocol> {
     downlink: Option<Downlink>,
     link: Option<Arc<Link<P>>>,
     standing: Arc<Standing>,
+    departure: Departure,
 }
 
 impl<P: Protocol> Entrance<P> {
     pub(super) fn new(hub: Arc<Hub<P>>, peer: Peer, downlink: Downlink, standing: Arc<Standing>) -> Self {
-        Self { hub, peer, downlink: Some(downlink), link: None, standing }
+        let departure = Departure::Lost;
+        Self { hub, peer, downlink: Some(downlink), link: None, standing, departure }
+    }
+
+    /// However this ends, nobody comes back to the session: it said goodbye, or its close is its own fault.
+    pub(super) fn leave_for_good(&mut self) {
+        self.departure = Departure::ForGood;
     }
 
     /// A message that arrived at `now`. Only a Hello may have to wait, for whoever says whether it may come in.
@@ -104,7 +111,7 @@ impl<P: Protocol> Entrance<P> {
 impl<P: Protocol> Drop for Entrance<P> {
     fn drop(&mut self) {
         if let Some(link) = &self.link {
-            link.leave();
+            link.leave(self.departure);
         }
     }
 }

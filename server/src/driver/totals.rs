@@ -23,6 +23,10 @@ fn add_counters(sum: &mut Counters, room: &Counters) {
     let Counters {
         ticks,
         welcomes,
+        held,
+        resumes,
+        resumes_anew,
+        grace_over,
         closes,
         inputs,
         commands,
@@ -58,6 +62,10 @@ fn add_counters(sum: &mut Counters, room: &Counters) {
     for (total, count) in [
         (&mut sum.ticks, ticks),
         (&mut sum.welcomes, welcomes),
+        (&mut sum.held, held),
+        (&mut sum.resumes, resumes),
+        (&mut sum.resumes_anew, resumes_anew),
+        (&mut sum.grace_over, grace_over),
         (&mut sum.commands, commands),
         (&mut sum.commands_dropped, commands_dropped),
         (&mut sum.frames, frames),

@@ -13,6 +13,14 @@ pub struct Counters {
     pub ticks: u64,
     /// Sessions that got a Welcome.
     pub welcomes: u64,
+    /// Sessions that lost their connection and were held.
+    pub held: u64,
+    /// Sessions that went on over another connection.
+    pub resumes: u64,
+    /// Those of them whose clients had to be told everything anew.
+    pub resumes_anew: u64,
+    /// Sessions that were held in vain.
+    pub grace_over: u64,
     /// Sessions closed by the room, by code.
     pub closes: BTreeMap<CloseCode, u64>,
     /// What became of inputs.

@@ -13,6 +13,8 @@ mod telling;
 
 mod client;
 
+mod resuming;
+
 mod saved;
 
 pub use counters::{Counters, Inputs};

@@ -16,15 +16,11 @@ use super::client::Client;
 use super::counters::Counters;
 use super::event::{ClientStatus, Event, Output, Status};
 use super::outputs::Outputs;
+use super::resuming::Newcomer;
 use super::saved::{self, RestoreError, Saved, Saving};
-use crate::session::{BUDGET_BYTES_MIN, Stamped, admission};
+use crate::session::{BUDGET_BYTES_MIN, Stamped, Tenures, admission};
 use crate::simulation::{Game, Inputs, Recipients, Stage, World};
 use crate::snapshot::{Capture, Neighbours, Packed, Packer};
-
-/// A client that says nothing for this long is gone.
-const SILENCE_MICROS_MAX: u64 = 10_000_000;
-/// A client that stays paused for this long reads too slowly.
-const TOO_SLOW_MICROS: u64 = 30_000_000;
 
 /// How a room runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,6 +39,8 @@ pub struct RoomConfig {
     pub budget_bytes_per_s: u32,
     /// What it may ask for.
     pub budget_bytes_per_s_max: u32,
+    /// How long a client that lost its connection may take to come back, at most 30 s; 0 lets nobody.
+    pub grace_micros: u64,
 }
 
 impl Default for RoomConfig {
@@ -55,6 +53,7 @@ impl Default for RoomConfig {
             cadences: Cadences::default(),
             budget_bytes_per_s: 64 * 1024,
             budget_bytes_per_s_max: 256 * 1024,
+            grace_micros: 15_000_000,
         }
     }
 }
@@ -68,6 +67,7 @@ pub struct Room<G: Game> {
     pub(super) world: World<G::Protocol>,
     /// By id: every loop over clients has the same order.
     pub(super) clients: BTreeMap<ClientId, Client<G::Protocol>>,
+    pub(super) tenures: Tenures,
     pub(super) capture: Capture,
     pub(super) neighbours: Neighbours,
     pub(super) packer: Packer,
@@ -121,6 +121,7 @@ impl<G: Game> Room<G> {
             game,
             world,
             clients: BTreeMap::new(),
+            tenures: Tenures::default(),
             neighbours: Neighbours::default(),
             packer: Packer::default(),
             tick,
@@ -166,10 +167,11 @@ impl<G: Game> Room<G> {
             Event::Message { client, message } => self.handle_message(client, message, now),
             Event::Writable { client, writable } => {
                 if let Some(client) = self.clients.get_mut(&client) {
-                    client.writable = writable;
+                    client.writable = writable && client.away_since.is_none();
                 }
             }
             Event::Leave { client } => self.remove(client),
+            Event::Lost { client } => self.lose(client, now),
             Event::Kick { client, close } => self.close(client, close),
             Event::End { close } => self.end(&close),
         }
@@ -179,27 +181,34 @@ impl<G: Game> Room<G> {
         if self.clients.contains_key(&client) {
             return self.close(client, Close::because(CloseCode::BadMessage, "a second Hello"));
         }
-        let refused = match admission::admit(hello, &self.schema, self.schema_hash) {
-            Err(close) => Some(close),
-            Ok(_) if self.clients.len() >= self.config.capacity => {
-                Some(Close::because(CloseCode::Full, "the room is full"))
-            }
-            Ok(name) => match self.with_game(|game, stage| game.join(stage, client, &name)) {
-                None => {
-                    return self.outputs.close(client, CloseCode::Internal.into());
-                }
-                Some(Err(refusal)) => Some(Close::because(CloseCode::Full, &refusal.0)),
-                Some(Ok(())) => None,
-            },
+        let name = match admission::admit(hello, &self.schema, self.schema_hash) {
+            Ok(name) => name,
+            Err(close) => return self.turn_away(client, close),
         };
-        if let Some(close) = refused {
-            *self.counters.closes.entry(close.code).or_default() += 1;
-            return self.outputs.close(client, close);
+        if matches!(self.welcome_back(client, hello, resume, now), Newcomer::Settled) {
+            return;
         }
-        self.welcome(client, hello, resume, now);
+        if !self.has_room() {
+            return self.turn_away(client, Close::because(CloseCode::Full, "the room is full"));
+        }
+        match self.with_game(|game, stage| game.join(stage, client, &name)) {
+            None => self.outputs.close(client, CloseCode::Internal.into()),
+            Some(Err(refusal)) => self.turn_away(client, Close::because(CloseCode::Full, &refusal.0)),
+            Some(Ok(())) => {
+                self.tenures.enter(client, resume);
+                self.welcome(client, hello, resume, now);
+            }
+        }
     }
 
-    fn welcome(&mut self, client: ClientId, hello: &Hello, resume: ResumeToken, now: Micros) {
+    /// A connection that does not become a session.
+    pub(super) fn turn_away(&mut self, connection: ClientId, close: Close) {
+        *self.counters.closes.entry(close.code).or_default() += 1;
+        self.outputs.close(connection, close);
+    }
+
+    /// To a client that is new, or one that came back.
+    pub(super) fn welcome(&mut self, client: ClientId, hello: &Hello, resume: ResumeToken, now: Micros) {
         let looked = self.with_game(|game, stage| {
             let setup = codec::encode(&game.setup());
             // Inside, where a panic is the game's: a Welcome without it would be a lie.
@@ -210,10 +219,19 @@ impl<G: Game> Room<G> {
             return self.outputs.close(client, CloseCode::Internal.into());
         };
         let avatar = crate::simulation::avatar_id(&viewpoint, &self.world);
+        let stride = self.capture.plan().stride;
         let budget = match hello.budget {
             0 => self.config.budget_bytes_per_s,
             wanted => wanted.clamp(BUDGET_BYTES_MIN, self.config.budget_bytes_per_s_max),
         };
+        let resumed = self.clients.contains_key(&client);
+        if !resumed {
+            self.counters.welcomes += 1;
+            self.clients.insert(client, Client::new(Packed::new(stride, avatar), budget, self.tick, now));
+        }
+        let Some(known) = self.clients.get_mut(&client) else { return };
+        known.packed.told_avatar(avatar);
+        known.welcomed(now);
         let welcome = Welcome {
             client,
             avatar,
@@ -224,13 +242,11 @@ impl<G: Game> Room<G> {
                 .then(|| self.capture.tables().to_bytes()),
             ack_every: ACK_EVERY_FRAMES,
             cadences: self.config.cadences,
-            budget,
+            budget: known.pace.granted_bytes_per_s(),
+            resumed,
             room: self.config.name.clone(),
             setup,
         };
-        let stride = self.capture.plan().stride;
-        self.clients.insert(client, Client::new(Packed::new(stride, avatar), budget, self.tick, now));
-        self.counters.welcomes += 1;
         self.send(client, &encode_welcome(&welcome));
     }
 
@@ -241,8 +257,12 @@ impl<G: Game> Room<G> {
         now: Micros,
     ) {
         let (next, until_next) = (Tick(self.tick as u32), self.until_next_eighths(now));
-        let Some(client) = self.clients.get_mut(&id) else { return };
-        client.heard(now);
+        let Some(client) = self.clients.get_mut(&id).filter(|client| client.away_since.is_none()) else {
+            return;
+        };
+        if client.heard(now) {
+            self.tenures.confirm(id);
+        }
         match message {
             ClientMessage::Hello(_) => {
                 self.close(id, Close::because(CloseCode::BadMessage, "a second Hello"));
@@ -298,29 +318,11 @@ impl<G: Game> Room<G> {
         let mut inputs = Inputs::default();
         for (id, client) in &mut self.clients {
             let (input, silent) = client.inputs.take(tick, silent_ticks_max);
-            self.counters.inputs.missing += u64::from(silent);
+            self.counters.inputs.missing += u64::from(silent && client.away_since.is_none());
             inputs.held.push((*id, input));
             inputs.commands.extend(client.commands.drain(..).map(|command| (*id, command)));
         }
         inputs
-    }
-
-    fn close_the_lost(&mut self, now: Micros) {
-        let lost: Vec<_> = self
-            .clients
-            .iter()
-            .filter_map(|(id, client)| {
-                if now.since(client.heard_at) > SILENCE_MICROS_MAX {
-                    let detail = "no acknowledgement or input for 10 s";
-                    Some((*id, Close::because(CloseCode::Deadline, detail)))
-                } else if client.paused_since.is_some_and(|since| now.since(since) > TOO_SLOW_MICROS) {
-                    Some((*id, CloseCode::TooSlow.into()))
-                } else {
-                    None
-                }
-            })
-            .collect();
-        lost.into_iter().for_each(|(id, close)| self.close(id, close));
     }
 
     fn send(&mut self, client: ClientId, bytes: &[u8]) {
@@ -331,7 +333,7 @@ impl<G: Game> Room<G> {
         });
     }
 
-    fn close(&mut self, client: ClientId, close: Close) {
+    pub(super) fn close(&mut self, client: ClientId, close: Close) {
         if self.clients.contains_key(&client) {
             *self.counters.closes.entry(close.code).or_default() += 1;
             self.outputs.close(client, close);
@@ -339,7 +341,8 @@ impl<G: Game> Room<G> {
         }
     }
 
-    fn remove(&mut self, client: ClientId) {
+    pub(super) fn remove(&mut self, client: ClientId) {
+        self.tenures.leave(client);
         if let Some(mut gone) = self.clients.remove(&client) {
             self.packer.forget(&mut gone.packed, &mut self.capture);
             self.with_game(|game, stage| game.leave(stage, client));
@@ -348,7 +351,11 @@ impl<G: Game> Room<G> {
 
     fn end(&mut self, close: &Close) {
         self.ended = true;
-        for client in std::mem::take(&mut self.clients).into_keys() {
+        self.tenures = Tenures::default();
+        let present = self.clients.iter().filter(|(_, client)| client.away_since.is_none());
+        let present: Vec<_> = present.map(|(id, _)| *id).collect();
+        self.clients = Default::default();
+        for client in present {
             *self.counters.closes.entry(close.code).or_default() += 1;
             self.outputs.close(client, close.clone());
         }
@@ -393,9 +400,11 @@ impl<G: Game> Room<G> {
     /// The room at a glance.
     #[must_use]
     pub fn status(&self) -> Status {
+        let present = || self.clients.values().filter(|client| client.away_since.is_none());
         Status {
-            clients: self.clients.len(),
-            paused_clients: self.clients.values().filter(|client| client.paused_since.is_some()).count(),
+            clients: present().count(),
+            away_clients: self.clients.len() - present().count(),
+            paused_clients: present().filter(|client| client.paused_since.is_some()).count(),
             entities: self.world.len(),
             tick: Tick(self.tick as u32),
             ended: self.ended,

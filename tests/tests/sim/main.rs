@@ -5,6 +5,7 @@ mod budget;
 mod determinism;
 mod interest;
 mod replication;
+mod resuming;
 mod rooms;
 mod secrecy;
 mod slow_clients;
