@@ -130,9 +130,15 @@ impl<P: Protocol> Session<P> {
             (Phase::Over(why), _) => State::Refused(why.clone()),
             (Phase::Opened | Phase::Greeted, None) => State::Connecting,
             (Phase::Opened | Phase::Greeted, Some(_)) => State::Resuming,
-            (Phase::Welcomed, _) if now.since(self.heard_at) > STALL_MICROS => State::Stalled,
+            (Phase::Welcomed, _) if self.silence_micros(now) > STALL_MICROS => State::Stalled,
             (Phase::Welcomed, _) => State::Live,
         }
+    }
+
+    /// For how long nothing has come.
+    #[must_use]
+    pub fn silence_micros(&self, now: Micros) -> u64 {
+        now.since(self.heard_at)
     }
 
     /// A message arrived at `now`.

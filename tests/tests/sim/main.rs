@@ -9,5 +9,6 @@ mod resuming;
 mod rooms;
 mod secrecy;
 mod slow_clients;
+mod storm;
 mod tag;
 mod wide;
