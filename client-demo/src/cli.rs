@@ -114,6 +114,9 @@ struct BotsArgs {
     /// Clients that join per second
     #[arg(long, value_name = "R/s", default_value = "100/s", value_parser = ramp)]
     ramp: f64,
+    /// Each client cuts its connection this often, in seconds, and comes back
+    #[arg(long, value_name = "S", value_parser = seconds)]
+    cut_every: Option<f64>,
     /// Decides every input
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
@@ -175,7 +178,8 @@ fn run(command: impl Future<Output = Result<(), String>>) -> ExitCode {
 }
 
 async fn bots(arguments: BotsArgs) -> Result<(), String> {
-    let BotsArgs { server, clients, seconds, room, profile, ramp, seed, json, expectations } = arguments;
+    let BotsArgs { server, clients, seconds, room, profile, ramp, cut_every, seed, json, expectations } =
+        arguments;
     let (endpoint, token) = server.parts();
     let report = bots::run(BotsConfig {
         endpoint,
@@ -185,6 +189,7 @@ async fn bots(arguments: BotsArgs) -> Result<(), String> {
         room,
         profile,
         ramp_per_second: ramp,
+        cut_every: cut_every.map(Duration::from_secs_f64),
         seed,
         progress: Progress::EverySecond,
     })

@@ -12,6 +12,8 @@ pub mod link;
 
 pub mod transport;
 
+pub mod comeback;
+
 pub mod probe;
 
 pub mod bots;

@@ -32,6 +32,9 @@ pub use proxy::{ForwardedHeader, ProxyProtocol, ProxySection};
 pub use replication::Replication;
 pub use tls::TlsSection;
 
+/// Ticks on the wire have 16 bits: nobody may be without news for longer.
+pub const SESSION_GRACE_MAX: Duration = Duration::from_secs(30);
+
 /// Everything that can be set.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -67,6 +70,10 @@ pub struct Config {
     /// What a client is told to wait after a close that is not its fault.
     #[serde(with = "units::duration")]
     pub retry_after: Duration,
+    /// How long the session of a client whose connection was lost is held, its avatar away, for the client to come
+    /// back: long enough for a phone to change networks, 30s at most; 0s holds none.
+    #[serde(with = "units::duration")]
+    pub session_grace: Duration,
     /// How often and how much clients are told.
     pub replication: Replication,
     /// Deadlines and budgets.
@@ -150,6 +157,7 @@ impl Default for Config {
             allowed_origins: Vec::new(),
             absent_origin: AbsentOrigin::Allow,
             retry_after: Duration::from_secs(2),
+            session_grace: Duration::from_secs(15),
             replication: Replication::default(),
             limits: Limits::default(),
             tls: TlsSection::default(),
@@ -218,6 +226,10 @@ impl Config {
         within("json_state_hz", self.json_state_hz, 1, 20)?;
         spans("room_empty_after", self.room_empty_after, Duration::from_millis(10))?;
         spans("retry_after", self.retry_after, Duration::ZERO)?;
+        if self.session_grace > SESSION_GRACE_MAX {
+            let grace = format!("{:?}", self.session_grace);
+            return Err(refuse("session_grace", grace, "it must be from 0s to 30s"));
+        }
         for origin in &self.allowed_origins {
             let host = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
             if origin != "null" && host.is_none_or(|host| host.is_empty() || host.contains('/')) {

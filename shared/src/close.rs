@@ -76,6 +76,31 @@ impl CloseCode {
         Self::ALL.into_iter().find(|code| code.number() == number)
     }
 
+    /// Whether a client that was closed with this may try again. Not when it would be closed again for the same reason,
+    /// and not when its session is somebody else's now.
+    #[must_use]
+    pub const fn may_return(self) -> bool {
+        match self {
+            Self::GoingAway
+            | Self::Internal
+            | Self::Full
+            | Self::RateExceeded
+            | Self::Deadline
+            | Self::TooSlow => true,
+            Self::Normal
+            | Self::ProtocolError
+            | Self::UnsupportedData
+            | Self::InvalidUtf8
+            | Self::TooBig
+            | Self::BadMessage
+            | Self::SchemaMismatch
+            | Self::NotAllowed
+            | Self::Replaced
+            | Self::Kicked
+            | Self::RoomClosed => false,
+        }
+    }
+
     /// What the code means, in words that fit every case of it.
     #[must_use]
     pub const fn meaning(self) -> &'static str {
@@ -129,6 +154,12 @@ impl Close {
             reason.truncate(end);
         }
         Self { code, reason }
+    }
+
+    /// How long a reason asks its reader to wait, if it does.
+    #[must_use]
+    pub fn retry_after_ms(reason: &str) -> Option<u32> {
+        reason.rsplit_once("retry_after_ms=")?.1.parse().ok()
     }
 
     /// A close after which the client may come back in `retry_after_ms`.

@@ -45,6 +45,13 @@ impl Link {
         }
     }
 
+    /// Another connection over the same link: nothing is in flight.
+    #[must_use]
+    pub fn anew(&self) -> Self {
+        let Self { profile, dice, .. } = self;
+        Self { dice: dice.clone(), ..Self::new(*profile, 0) }
+    }
+
     /// Changes how the link behaves from now on.
     pub fn set_profile(&mut self, profile: Profile) {
         self.profile = profile;
@@ -82,6 +89,12 @@ impl Link {
     #[must_use]
     pub fn backlog_micros(&self, now: Micros) -> u64 {
         self.busy_until.since(now)
+    }
+
+    /// Messages that have left and not arrived.
+    #[must_use]
+    pub fn in_flight_messages(&self) -> usize {
+        self.in_flight.len()
     }
 
     /// Nothing passes any more, and nobody is told.

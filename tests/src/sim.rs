@@ -13,6 +13,7 @@ use tickwire_shared::{ClientId, Close, Micros, Protocol, Tick};
 
 use crate::link::{Link, Profile};
 use crate::oracle::Oracle;
+use crate::seeds::Dice;
 
 /// Messages are moved this many times per tick.
 const STEPS_PER_TICK: u64 = 4;
@@ -25,6 +26,8 @@ pub struct SimClient<P: Protocol> {
     pub down: Link,
     /// Client to server.
     pub up: Link,
+    /// The number that its connection has while Hello is on its way, where that is not the session's.
+    pending: Option<ClientId>,
     /// How the server ended it.
     pub closed: Option<Close>,
     /// While true the client's program does nothing: it reads no message and sends none.
@@ -54,7 +57,10 @@ pub struct Sim<G: Game> {
     made: BTreeMap<u32, Micros>,
     tick_micros: u64,
     next_client: u32,
+    tokens: Dice,
     seed: u64,
+    /// Clients whose sessions others took over.
+    pub replaced: Vec<SimClient<G::Protocol>>,
 }
 
 impl<G: Game> Sim<G> {
@@ -78,7 +84,9 @@ impl<G: Game> Sim<G> {
             made: BTreeMap::new(),
             tick_micros: 1_000_000 / u64::from(tick_hz),
             next_client: 1,
+            tokens: Dice::new(seed ^ 0x7EC0),
             seed,
+            replaced: Vec::new(),
         }
     }
 
@@ -101,6 +109,7 @@ impl<G: Game> Sim<G> {
             session: Session::new(identity).expect("a schema that makes sense"),
             down: Link::new(profile, self.seed ^ u64::from(id.0) << 32),
             up: Link::new(profile, self.seed ^ u64::from(id.0) << 33),
+            pending: None,
             closed: None,
             stalled: false,
             micros_per_message: 0,
@@ -117,6 +126,30 @@ impl<G: Game> Sim<G> {
     pub fn leave(&mut self, id: ClientId) {
         self.clients.remove(&id);
         self.room.handle(Event::Leave { client: id }, self.now);
+    }
+
+    /// A client's connection is cut. The server notices nothing yet.
+    pub fn cut(&mut self, id: ClientId) {
+        let client = self.client(id);
+        client.up.cut();
+        client.down.cut();
+    }
+
+    /// The same, and the server notices at once.
+    pub fn lose(&mut self, id: ClientId) {
+        self.cut(id);
+        let pending = self.client(id).pending;
+        self.room.handle(Event::Lost { client: pending.unwrap_or(id) }, self.now);
+    }
+
+    /// A client opens another connection. Says whether it asks for its earlier session.
+    pub fn come_back(&mut self, id: ClientId) -> bool {
+        let connection = ClientId(self.next_client);
+        self.next_client += 1;
+        let client = self.client(id);
+        (client.up, client.down) = (client.up.anew(), client.down.anew());
+        (client.pending, client.closed) = (Some(connection), None);
+        client.session.resume()
     }
 
     /// A client.
@@ -153,7 +186,7 @@ impl<G: Game> Sim<G> {
     }
 
     fn move_messages(&mut self) {
-        let Self { room, clients, oracle, now, made, .. } = self;
+        let Self { room, clients, oracle, now, made, tokens, .. } = self;
         for (id, client) in clients.iter_mut() {
             if client.closed.is_some() {
                 continue;
@@ -176,7 +209,10 @@ impl<G: Game> Sim<G> {
             while let Some((_, bytes)) = client.up.receive(*now) {
                 let event = match codec::decode(&bytes).expect("clients send valid messages") {
                     ClientMessage::Hello(hello) => {
-                        Event::Join { client: *id, hello, resume: ResumeToken([0; 16]) }
+                        let mut token = [0; 16];
+                        token.fill_with(|| tokens.word() as u8);
+                        let client = client.pending.unwrap_or(*id);
+                        Event::Join { client, hello, resume: ResumeToken(token) }
                     }
                     message => Event::Message { client: *id, message },
                 };
@@ -192,22 +228,38 @@ impl<G: Game> Sim<G> {
 
     fn poll_outputs_noting(&mut self) -> Vec<ClientId> {
         let mut sent = Vec::new();
-        while let Some(output) = self.room.poll_output() {
-            match output {
-                Output::Send { client, bytes } => {
-                    sent.push(client);
-                    if let Some(client) = self.clients.get_mut(&client) {
-                        client.down.send(bytes.to_vec(), self.now);
-                    }
-                }
-                Output::Close { client, close } => {
-                    if let Some(client) = self.clients.get_mut(&client) {
-                        client.closed = Some(close);
-                    }
-                }
+        loop {
+            // An output is lent; what is done about it needs the rest of the simulation.
+            let (to, bytes, close, resumed) = match self.room.poll_output() {
+                None => return sent,
+                Some(Output::Send { client, bytes }) => (client, Some(bytes.to_vec()), None, None),
+                Some(Output::Close { client, close }) => (client, None, Some(close), None),
+                Some(Output::Resumed { client, connection }) => (client, None, None, Some(connection)),
+            };
+            self.arrive(to, resumed.unwrap_or(to));
+            let now = self.now;
+            // What is for a connection that the client has given up reaches nobody.
+            let client = self.clients.get_mut(&to).filter(|client| client.pending.is_none());
+            if bytes.is_some() {
+                sent.push(to);
+            }
+            let Some(client) = client else { continue };
+            if let Some(bytes) = bytes {
+                client.down.send(bytes, now);
+            }
+            if close.is_some() {
+                client.closed = close;
             }
         }
-        sent
+    }
+
+    /// The server knows the session of whoever said Hello on `connection` by `id`.
+    fn arrive(&mut self, id: ClientId, connection: ClientId) {
+        let found = self.clients.iter().find(|(_, client)| client.pending == Some(connection));
+        let Some(known_as) = found.map(|(known_as, _)| *known_as) else { return };
+        let Some(mut client) = self.clients.remove(&known_as) else { return };
+        client.pending = None;
+        self.replaced.extend(self.clients.insert(id, client));
     }
 
     /// The room's next tick.
@@ -225,6 +277,15 @@ impl<G: Game> Sim<G> {
             assert_eq!(client.session.stats().mismatches, 0, "{id:?} saw a wrong checksum");
         }
         assert_eq!(self.room.counters().state_mismatches, 0);
+    }
+
+    /// The same, where the test itself asked for everything anew so many times.
+    ///
+    /// # Panics
+    /// When one did.
+    pub fn assert_in_step_but_for_resyncs(&self, asked: u64) {
+        let wrong: u64 = self.clients.values().map(|client| client.session.stats().mismatches).sum();
+        assert_eq!((wrong, self.room.counters().state_mismatches), (0, asked));
     }
 }
 

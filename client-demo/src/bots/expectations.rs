@@ -11,9 +11,12 @@ pub struct Expectations {
     /// At least this many clients are welcomed
     #[arg(long = "expect-connected", value_name = "N")]
     pub connected: Option<usize>,
-    /// At most this many clients are closed, lost or confused before the end
+    /// At most this many connections are closed, lost or confused before the end, those cut on purpose not counted
     #[arg(long = "expect-closed", value_name = "N")]
     pub closed: Option<u64>,
+    /// At most this many sessions begin anew after a connection was lost, and at least one was resumed
+    #[arg(long = "expect-begun-anew", value_name = "N")]
+    pub begun_anew: Option<u64>,
     /// 99 of 100 clients apply at least this share of the ticks, for example 0.97
     #[arg(long = "expect-snapshots-share-p1", value_name = "SHARE")]
     pub snapshots_share_p1: Option<f64>,
@@ -33,7 +36,14 @@ impl Expectations {
         }
         if let Some(wanted) = self.closed.filter(|wanted| report.ended_early() > *wanted) {
             let got = report.ended_early();
-            failures.push(format!("--expect-closed {wanted}: {got} clients ended early"));
+            failures.push(format!("--expect-closed {wanted}: {got} ended early"));
+        }
+        if let Some(wanted) = self.begun_anew {
+            let (anew, resumed) = (report.sessions_begun_anew, report.sessions_resumed);
+            if anew > wanted || resumed == 0 {
+                failures
+                    .push(format!("--expect-begun-anew {wanted}: {anew} began anew, {resumed} were resumed"));
+            }
         }
         if let Some(wanted) = self.snapshots_share_p1 {
             match report.frames_share_of_ticks.p1 {
@@ -70,6 +80,7 @@ mod tests {
         let all = Expectations {
             connected: Some(5),
             closed: Some(0),
+            begun_anew: None,
             snapshots_share_p1: Some(0.97),
             mismatches: Some(0),
         };

@@ -32,8 +32,15 @@ pub struct Report {
     pub clients_connected: usize,
     /// How many were not even connected, or got no answer to Hello.
     pub clients_failed: usize,
-    /// How many were closed by the server or lost, by close code; 1006 is a connection that broke.
+    /// Connections that were closed by the server or lost, by close code, whether or not the client came back; 1006 is one
+    /// that broke.
     pub clients_closed: BTreeMap<u16, u64>,
+    /// Connections that clients cut because they were told to.
+    pub connections_cut: u64,
+    /// Sessions that went on over another connection.
+    pub sessions_resumed: u64,
+    /// Sessions that could not go on and began anew.
+    pub sessions_begun_anew: u64,
     /// How many sessions ended because the client refused what the server sent.
     pub session_errors: u64,
     /// What happened to the first client that did not finish.
@@ -125,6 +132,9 @@ impl Report {
             clients_connected: ends.connected,
             clients_failed: ends.failed,
             clients_closed: ends.closed,
+            connections_cut: tallies.iter().map(|tally| tally.cuts).sum(),
+            sessions_resumed: tallies.iter().map(|tally| tally.resumed).sum(),
+            sessions_begun_anew: tallies.iter().map(|tally| tally.begun_anew).sum(),
             session_errors: ends.session_errors,
             first_problem: ends.first_problem,
             seconds: rounded(seconds, 3),
@@ -170,6 +180,9 @@ impl Ends {
         let mut ends = Self { failed: clients.saturating_sub(outcomes.len()), ..Self::default() };
         for outcome in outcomes {
             ends.connected += usize::from(outcome.was_welcomed);
+            for (code, count) in &outcome.tally.breaks {
+                *ends.closed.entry(*code).or_default() += count;
+            }
             match &outcome.end {
                 End::Finished if outcome.was_welcomed => continue,
                 End::Finished | End::NotConnected(_) | End::NoWelcome => ends.failed += 1,
@@ -234,6 +247,10 @@ impl fmt::Display for Report {
         row("clients connected", format!("{} of {}", self.clients_connected, self.clients))?;
         row("clients failed", self.clients_failed.to_string())?;
         row("clients closed", closed)?;
+        let (cut, resumed, anew) = (self.connections_cut, self.sessions_resumed, self.sessions_begun_anew);
+        if cut + resumed + anew > 0 {
+            row("came back", format!("{resumed} resumed, {anew} anew, {cut} cuts on purpose"))?;
+        }
         row("session errors", self.session_errors.to_string())?;
         if let Some(problem) = &self.first_problem {
             row("first problem", problem.clone())?;

@@ -43,6 +43,8 @@ pub struct BotsConfig {
     pub profile: Option<LinkProfile>,
     /// Clients that join per second.
     pub ramp_per_second: f64,
+    /// Each client cuts its connection this often, one after the other, and comes back.
+    pub cut_every: Option<Duration>,
     /// Decides every input.
     pub seed: u64,
     /// Whether to say on stderr how it goes.
@@ -68,6 +70,7 @@ impl Default for BotsConfig {
             token: None,
             profile: None,
             ramp_per_second: 100.0,
+            cut_every: None,
             seed: 1,
             progress: Progress::Silent,
         }
@@ -129,6 +132,8 @@ async fn join(
         link: link_of(config, index),
         room: config.room.clone(),
         token: config.token.clone(),
+        cut_every: config.cut_every,
+        clients: config.clients,
         seed: config.seed,
         board: Arc::clone(board),
         phase: phase.clone(),

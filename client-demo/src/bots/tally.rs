@@ -1,5 +1,7 @@
 //! What one bot counts, and what of it lies in the interval that is measured.
 
+use std::collections::BTreeMap;
+
 use tickwire_shared::arena::Arena;
 use tickwire_shared::client::{FrameSummary, Session, Stats};
 use tickwire_shared::{Micros, Tick};
@@ -24,6 +26,14 @@ pub(super) struct Tally {
     pub(super) entities: Histogram,
     /// Ticks from one frame to the next.
     pub(super) gaps: Histogram,
+    /// Connections that were lost or closed and after which the bot came back, by close code.
+    pub(super) breaks: BTreeMap<u16, u64>,
+    /// Connections that the bot cut itself, because it was told to.
+    pub(super) cuts: u64,
+    /// Sessions that went on over another connection.
+    pub(super) resumed: u64,
+    /// Sessions that began anew over another connection.
+    pub(super) begun_anew: u64,
     last_tick: Option<Tick>,
     framed_bytes_noted: u64,
 }

@@ -72,6 +72,8 @@ pub(super) fn over_arena(painter: &Painter, rect: egui::Rect, scene: &Scene) {
     let words = match (&scene.status, &scene.own) {
         (Status::Connecting, _) => Some("connecting …".to_owned()),
         (Status::Over(why), _) => Some(why.clone()),
+        (Status::Stalled, _) => Some("the server is silent …".to_owned()),
+        (Status::Resuming(why), _) => Some(format!("{why}; coming back …")),
         (Status::Playing, None) => Some("waiting for the first frame …".to_owned()),
         (Status::Playing, Some(own)) if own.respawn_seconds > 0.0 => {
             Some(format!("back in {:.1} s", own.respawn_seconds))

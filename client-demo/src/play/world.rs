@@ -33,6 +33,10 @@ pub enum Status {
     Connecting,
     /// Frames arrive.
     Playing,
+    /// For a while none has arrived.
+    Stalled,
+    /// The connection was lost, and this is why; the session is to go on over another one.
+    Resuming(String),
     /// It is over, and why.
     Over(String),
 }
@@ -212,6 +216,25 @@ impl World {
         self.map = session.setup().map(|setup| Arc::new(Map::new(setup.seed, setup.size_m)));
         self.tick_micros = session.clock().map_or(1, |clock| clock.tick_micros());
         self.net.tick_hz = session.welcome().map_or(0, |welcome| welcome.tick_hz);
+    }
+
+    /// The session goes on over another connection.
+    pub fn welcome_back(&mut self) {
+        self.status = Status::Playing;
+    }
+
+    /// Whether frames still arrive.
+    pub fn stalled(&mut self, is_stalled: bool) {
+        match self.status {
+            Status::Playing if is_stalled => self.status = Status::Stalled,
+            Status::Stalled if !is_stalled => self.status = Status::Playing,
+            _ => {}
+        }
+    }
+
+    /// The connection was lost; what there is to see stays.
+    pub fn lose(&mut self, why: String) {
+        self.status = Status::Resuming(why);
     }
 
     /// The session ended.

@@ -83,6 +83,19 @@ pub struct Traffic {
     pub sent_framed_bytes: u64,
 }
 
+impl Traffic {
+    /// Both together, as of one connection after the other.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        Self {
+            received_bytes: self.received_bytes + other.received_bytes,
+            received_framed_bytes: self.received_framed_bytes + other.received_framed_bytes,
+            sent_bytes: self.sent_bytes + other.sent_bytes,
+            sent_framed_bytes: self.sent_framed_bytes + other.sent_framed_bytes,
+        }
+    }
+}
+
 impl Ending {
     /// RFC 6455's number for "the close frame had no code".
     pub const NO_CODE: u16 = 1005;

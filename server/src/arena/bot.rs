@@ -26,7 +26,7 @@ impl ArenaGame {
         let places: Vec<_> = self
             .players
             .iter()
-            .filter(|(_, player)| player.is_alive())
+            .filter(|(_, player)| player.is_target(stage.tick_seconds))
             .map(|(who, player)| (*who, player.motion.position))
             .collect();
         let bots: Vec<_> = (0..self.config().bots).map(Who::Bot).collect();

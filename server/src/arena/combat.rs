@@ -9,6 +9,7 @@ use tickwire_shared::arena::{Arena, ArenaEntity, ArenaEvent, ArenaInput};
 
 use super::drone::DRONE_RADIUS_M;
 use super::game::{ArenaGame, Who};
+use super::player::PlayerMind;
 use crate::simulation::{EntityKey, Recipients, Stage};
 
 /// How far a shot goes, in metres.
@@ -57,7 +58,7 @@ impl ArenaGame {
     ) {
         let direction = Vec2::from_angle(aim);
         let free = map.ray(origin, direction, SHOT_REACH_M);
-        let hit = self.first_hit(who, origin, direction, free);
+        let hit = self.first_hit(who, (origin, direction), free, stage.tick_seconds);
         let distance = hit.map_or(free, |(distance, _)| distance);
         let target_key = hit.and_then(|(_, target)| match target {
             Target::Player(victim) => self.players.get(&victim).map(|player| player.key),
@@ -77,8 +78,15 @@ impl ArenaGame {
         }
     }
 
-    fn first_hit(&self, who: Who, origin: Vec2, direction: Vec2, free: f32) -> Option<(f32, Target)> {
-        let players = self.players.iter().filter(|(other, player)| **other != who && player.is_alive());
+    fn first_hit(
+        &self,
+        who: Who,
+        (origin, direction): (Vec2, Vec2),
+        free: f32,
+        tick_seconds: f32,
+    ) -> Option<(f32, Target)> {
+        let is_target = |other: &Who, player: &PlayerMind| *other != who && player.is_target(tick_seconds);
+        let players = self.players.iter().filter(|(other, player)| is_target(other, player));
         let players =
             players.map(|(other, player)| (Target::Player(*other), player.motion.position, PLAYER_RADIUS_M));
         let drones = self.drones.iter().enumerate().filter(|(_, drone)| drone.hp > 0);

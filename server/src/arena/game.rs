@@ -172,6 +172,12 @@ impl Game for ArenaGame {
         }
     }
 
+    fn away(&mut self, _stage: &mut Stage<'_, Arena>, client: ClientId, away: bool) {
+        if let Some(player) = self.players.get_mut(&Who::Client(client)) {
+            player.away_ticks = away.then_some(0);
+        }
+    }
+
     fn step(&mut self, stage: &mut Stage<'_, Arena>, inputs: &Inputs<Arena>) {
         for (client, command) in &inputs.commands {
             let Command::Chat(text) = command;

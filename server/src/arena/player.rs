@@ -15,6 +15,8 @@ use crate::simulation::{EntityKey, Grid, NewEntity, Stage, Team};
 pub(super) const HP_MAX: u8 = 100;
 /// From death to respawn, in seconds.
 const RESPAWN_SECONDS: f32 = 3.0;
+/// How long a player whose connection is lost can still be hit, in seconds.
+const EXPOSED_SECONDS: f32 = 3.0;
 /// Colours that clients tell apart.
 const COLOURS: u32 = 8;
 
@@ -29,11 +31,19 @@ pub(super) struct PlayerMind {
     pub(super) respawn_ticks: u16,
     pub(super) score: i16,
     pub(super) bot: Option<BotMind>,
+    /// For how long its client has been without a connection.
+    pub(super) away_ticks: Option<u32>,
 }
 
 impl PlayerMind {
     pub(super) fn is_alive(&self) -> bool {
         self.respawn_ticks == 0
+    }
+
+    /// Whether shots hit it. Who is away is out of the fight, but not at once: nobody gets out of it by pulling a plug.
+    pub(super) fn is_target(&self, tick_seconds: f32) -> bool {
+        let protected = |ticks: u32| ticks as f32 * tick_seconds >= EXPOSED_SECONDS;
+        self.is_alive() && !self.away_ticks.is_some_and(protected)
     }
 
     pub(super) fn is_hurt(&self) -> bool {
@@ -82,8 +92,17 @@ impl ArenaGame {
         });
         let bot = matches!(who, Who::Bot(_)).then(BotMind::default);
         let motion = motion::settle(Motion { position, velocity: Vec2::ZERO });
-        let mind =
-            PlayerMind { key, name, motion, hp: HP_MAX, cooldown_ticks: 0, respawn_ticks: 0, score: 0, bot };
+        let mind = PlayerMind {
+            key,
+            name,
+            motion,
+            hp: HP_MAX,
+            cooldown_ticks: 0,
+            respawn_ticks: 0,
+            score: 0,
+            bot,
+            away_ticks: None,
+        };
         self.players.insert(who, mind);
     }
 
@@ -93,6 +112,7 @@ impl ArenaGame {
         let mut returning = Vec::new();
         for (who, player) in &mut self.players {
             player.cooldown_ticks = player.cooldown_ticks.saturating_sub(1);
+            player.away_ticks = player.away_ticks.map(|ticks| ticks.saturating_add(1));
             if player.is_alive() {
                 let wish = wishes.get(who).copied().unwrap_or_default();
                 player.motion = motion::step(player.motion, &wish, &map, stage.tick_seconds);
@@ -155,6 +175,7 @@ impl ArenaGame {
                 shown.hp = player.hp;
                 shown.score = player.score;
                 shown.flags = if player.is_alive() { 0 } else { flags::DEAD };
+                shown.flags |= if player.away_ticks.is_some() { flags::AWAY } else { 0 };
                 if let Some(wish) = wishes.get(who) {
                     shown.aim = wish.aim_radians();
                 }

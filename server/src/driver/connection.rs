@@ -167,6 +167,7 @@ impl<P: Protocol> Reading<P> {
                 Err(Failure::Violation(close)) => Err(close),
             };
             if let Err(close) = handled {
+                self.leave_for_good();
                 self.outbox.close(&close);
                 return Stopped::Closing;
             }
@@ -186,6 +187,9 @@ impl<P: Protocol> Reading<P> {
         tally.received_frames.add(1);
         tally.received_bytes.add(wire_bytes as u64);
         if let Received::Close(peer) = &received {
+            if is_goodbye(peer.0) {
+                self.leave_for_good();
+            }
             self.outbox.close_echo(peer.0);
             return Ok(());
         }
@@ -211,6 +215,13 @@ impl<P: Protocol> Reading<P> {
         Ok(())
     }
 
+    /// A JSON session is never held: its gateway's session ends with its connection.
+    fn leave_for_good(&mut self) {
+        if let Intake::Session(entrance) = &mut self.intake {
+            entrance.leave_for_good();
+        }
+    }
+
     async fn take(&mut self, kind: Kind, message: &[u8], now: Micros) -> Result<(), Close> {
         match &mut self.intake {
             Intake::Session(entrance) => {
@@ -234,6 +245,12 @@ impl<P: Protocol> Reading<P> {
             }
         }
     }
+}
+
+/// Whether a peer's close means that it does not want to come back: bye, a page that is left, or no code at all, which is
+/// what browsers send for `close()`.
+fn is_goodbye(code: Option<u16>) -> bool {
+    matches!(code, None | Some(1000 | 1001))
 }
 
 /// Why reading stopped.

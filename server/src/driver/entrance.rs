@@ -8,7 +8,7 @@ use tickwire_shared::wire::message::{AccessToken, ClientMessage, Hello};
 use tickwire_shared::{Close, CloseCode, Micros, Protocol};
 
 use super::hub::Hub;
-use super::link::{Downlink, Link, Message};
+use super::link::{Departure, Downlink, Link, Message};
 use super::meter::Patience;
 use super::peer::Peer;
 use super::standing::Standing;
@@ -16,7 +16,7 @@ use super::tally::Drop as Dropped;
 use crate::auth::{Applicant, Denial, Pass, Token};
 use crate::session::Budget;
 
-/// A connection's way into its room. Dropping it leaves the room.
+/// A connection's way into its room. Dropping it leaves the room, which may hold the session for a while.
 pub(super) struct Entrance<P: Protocol> {
     hub: Arc<Hub<P>>,
     peer: Peer,
@@ -26,6 +26,7 @@ pub(super) struct Entrance<P: Protocol> {
     standing: Arc<Standing>,
     commands: Budget,
     patience: Patience,
+    departure: Departure,
 }
 
 impl<P: Protocol> Entrance<P> {
@@ -33,7 +34,13 @@ impl<P: Protocol> Entrance<P> {
         let limits = &hub.config.limits;
         let commands = Budget::new(limits.commands_per_s, limits.commands_burst, hub.clock.now());
         let patience = Patience::new(hub.rates());
-        Self { hub, peer, downlink: Some(downlink), link: None, standing, commands, patience }
+        let departure = Departure::Lost;
+        Self { hub, peer, downlink: Some(downlink), link: None, standing, commands, patience, departure }
+    }
+
+    /// However this ends, nobody comes back to the session: it said goodbye, or its close is its own fault.
+    pub(super) fn leave_for_good(&mut self) {
+        self.departure = Departure::ForGood;
     }
 
     /// A message that arrived at `now`. Only a Hello may have to wait, for whoever says whether it may come in.
@@ -115,7 +122,7 @@ impl<P: Protocol> Entrance<P> {
 impl<P: Protocol> Drop for Entrance<P> {
     fn drop(&mut self) {
         if let Some(link) = &self.link {
-            link.leave();
+            link.leave(self.departure);
         }
     }
 }

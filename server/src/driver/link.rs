@@ -2,7 +2,7 @@
 //! other.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tickwire_shared::wire::message::ClientMessage;
@@ -26,7 +26,8 @@ pub(super) struct Link<P: Protocol> {
     inbox: Mutex<Inbox<P>>,
     inbox_max: usize,
     downlink: Downlink,
-    gone: AtomicBool,
+    /// A [`Departure`] as a number; 0 before there is one.
+    gone: AtomicU8,
 }
 
 /// Where a room's messages go.
@@ -42,13 +43,22 @@ pub(super) enum Downlink {
     },
 }
 
+/// How a connection ended, as far as its session is concerned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Departure {
+    /// Cut, stalled, or past a deadline: whoever was there may come back.
+    Lost = 1,
+    /// With a goodbye of the peer's, or with a close for what the peer did.
+    ForGood = 2,
+}
+
 /// The inbox was full and the message is dropped.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct InboxFull;
 
 impl<P: Protocol> Link<P> {
     pub(super) fn new(client: ClientId, downlink: Downlink, inbox_max: usize) -> Self {
-        Self { client, inbox: Mutex::default(), inbox_max, downlink, gone: AtomicBool::new(false) }
+        Self { client, inbox: Mutex::default(), inbox_max, downlink, gone: AtomicU8::new(0) }
     }
 
     pub(super) fn client(&self) -> ClientId {
@@ -66,13 +76,17 @@ impl<P: Protocol> Link<P> {
     }
 
     /// From the connection: it is over.
-    pub(super) fn leave(&self) {
-        self.gone.store(true, Ordering::Release);
+    pub(super) fn leave(&self, how: Departure) {
+        self.gone.store(how as u8, Ordering::Release);
     }
 
-    /// For the room: whether the connection is over.
-    pub(super) fn gone(&self) -> bool {
-        self.gone.load(Ordering::Acquire)
+    /// For the room: how the connection ended, if it has.
+    pub(super) fn gone(&self) -> Option<Departure> {
+        match self.gone.load(Ordering::Acquire) {
+            0 => None,
+            1 => Some(Departure::Lost),
+            _ => Some(Departure::ForGood),
+        }
     }
 
     /// For the room: takes all messages, leaving the emptied `into` behind.

@@ -17,6 +17,8 @@ pub(super) fn text<P: Protocol>(hub: &Hub<P>) -> String {
     let mut page = Page(String::new());
     page.gauge("rooms", "Rooms.", rooms.len());
     page.gauge("clients", "Clients in rooms.", rooms.iter().map(|room| room.status.clients).sum::<usize>());
+    let away = rooms.iter().map(|room| room.status.away_clients).sum::<usize>();
+    page.gauge("away_clients", "Clients that lost their connection and may come back.", away);
     let paused = rooms.iter().map(|room| room.status.paused_clients).sum::<usize>();
     page.gauge("paused_clients", "Clients for which nothing is packed at the moment.", paused);
     page.gauge(
@@ -67,6 +69,16 @@ pub(super) fn text<P: Protocol>(hub: &Hub<P>) -> String {
         .collect();
     page.counter("dropped_messages_total", "Messages dropped, by reason.", &drops);
 
+    page.counter(
+        "absences_total",
+        "Sessions that lost their connection and were held, and how that ended.",
+        &[
+            ("step=\"held\"", counters.held),
+            ("step=\"resumed\"", counters.resumes),
+            ("step=\"resumed_anew\"", counters.resumes_anew),
+            ("step=\"given_up\"", counters.grace_over),
+        ],
+    );
     let inputs = counters.inputs;
     page.counter(
         "inputs_total",

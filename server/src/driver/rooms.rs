@@ -269,7 +269,14 @@ fn check_name(name: &str) -> Result<(), Close> {
 
 impl Board {
     fn new(name: &str, settings: &Settings) -> Self {
-        let status = Status { clients: 0, paused_clients: 0, entities: 0, tick: Tick(0), ended: false };
+        let status = Status {
+            clients: 0,
+            away_clients: 0,
+            paused_clients: 0,
+            entities: 0,
+            tick: Tick(0),
+            ended: false,
+        };
         Self {
             name: name.to_owned(),
             capacity: settings.capacity,

@@ -331,6 +331,7 @@ fn room_template(config: &Config) -> RoomConfig {
         cadences: replication.cadences().unwrap_or_default(),
         budget_bytes_per_s: bytes(replication.budget_bytes_per_s),
         budget_bytes_per_s_max: bytes(replication.budget_bytes_per_s_max),
+        grace_micros: u64::try_from(config.session_grace.as_micros()).unwrap_or(u64::MAX),
     }
 }
 

@@ -11,7 +11,7 @@ use tickwire_shared::{ClientId, Close, CloseCode, Micros, Protocol};
 use tokio::sync::mpsc;
 
 use super::clock::Clock;
-use super::link::{Inbox, Link};
+use super::link::{Departure, Inbox, Link};
 use super::rooms::{Board, Rooms};
 use crate::host::{Event, Output, Room, Status};
 use crate::simulation::Game;
@@ -131,7 +131,7 @@ pub(super) fn run<G: Game>(
         if status.ended {
             break;
         }
-        if status.clients > 0 {
+        if status.clients + status.away_clients > 0 {
             empty_since = now;
         }
         if rooms.is_stale(board, now.since(empty_since)) && rooms.retire(board, &runner.joins) {
@@ -170,7 +170,7 @@ impl<G: Game> Runner<G> {
     fn admit(&mut self, rooms: &Rooms<G::Protocol>) {
         for _ in 0..self.joins_per_tick() {
             let Ok(Join { link, hello, resume, asked }) = self.joins.try_recv() else { break };
-            if link.gone() {
+            if link.gone().is_some() {
                 continue;
             }
             if self.clock.now().since(asked) > rooms.join_deadline_micros() {
@@ -181,6 +181,8 @@ impl<G: Game> Runner<G> {
             self.seats.insert(client, Seat { link, told_writable: true });
             self.room.handle(Event::Join { client, hello, resume }, self.clock.now());
         }
+        // Before anything is heard: who came back has another number from now on.
+        self.hand_out();
         if let Some(close) = rooms.closing() {
             self.room.handle(Event::End { close: close.clone() }, self.clock.now());
         }
@@ -196,8 +198,13 @@ impl<G: Game> Runner<G> {
         let now = self.clock.now();
         let Self { room, seats, inbox, .. } = self;
         seats.retain(|client, seat| {
-            if seat.link.gone() {
-                room.handle(Event::Leave { client: *client }, now);
+            if let Some(how) = seat.link.gone() {
+                let client = *client;
+                let event = match how {
+                    Departure::Lost => Event::Lost { client },
+                    Departure::ForGood => Event::Leave { client },
+                };
+                room.handle(event, now);
                 return false;
             }
             let writable = seat.link.writable();
@@ -224,6 +231,12 @@ impl<G: Game> Runner<G> {
                 Output::Close { client, close } => {
                     if let Some(seat) = self.seats.remove(&client) {
                         seat.link.close(&close);
+                    }
+                }
+                Output::Resumed { client, connection } => {
+                    // The one before is closed already, or was lost.
+                    if let Some(seat) = self.seats.remove(&connection) {
+                        self.seats.insert(client, seat);
                     }
                 }
             }

@@ -39,6 +39,8 @@ pub(super) struct Client<P: Protocol> {
     reset_at: Option<u64>,
     /// Since when nothing is packed for it, because its window is closed or its socket full.
     pub(super) paused_since: Option<Micros>,
+    /// Since when it has no connection.
+    pub(super) away_since: Option<Micros>,
 }
 
 impl<P: Protocol> Client<P> {
@@ -53,21 +55,29 @@ impl<P: Protocol> Client<P> {
             events: VecDeque::new(),
             writable: true,
             heard_at: now,
-            welcomed_at: Some(now),
+            welcomed_at: None,
             sent_at: now,
             newest: None,
             checksum_at: tick,
             reset_at: None,
             paused_since: None,
+            away_since: None,
         }
     }
 
-    /// It said something.
-    pub(super) fn heard(&mut self, now: Micros) {
+    /// Welcome is on its way.
+    pub(super) fn welcomed(&mut self, now: Micros) {
+        self.welcomed_at = Some(now);
+    }
+
+    /// It said something. Whether this was the first since Welcome.
+    pub(super) fn heard(&mut self, now: Micros) -> bool {
         self.heard_at = now;
-        if let Some(welcomed_at) = self.welcomed_at.take() {
+        let welcomed_at = self.welcomed_at.take();
+        if let Some(welcomed_at) = welcomed_at {
             self.window.round_trip(now.since(welcomed_at), now);
         }
+        welcomed_at.is_some()
     }
 
     pub(super) fn handle_input(
@@ -97,8 +107,10 @@ impl<P: Protocol> Client<P> {
 
     pub(super) fn handle_ack(&mut self, ack: &Ack, tick_hz: u16, now: Micros, counters: &mut Counters) {
         self.inputs.touch();
-        if self.window.acknowledged(ack, self.newest, tick_hz, now) == AckOutcome::False {
-            counters.false_acks += 1;
+        match self.window.acknowledged(ack, self.newest, tick_hz, now) {
+            AckOutcome::Fresh => self.packed.acknowledged(ack.applied),
+            AckOutcome::Stale => {}
+            AckOutcome::False => counters.false_acks += 1,
         }
         match self.window.take_verdict() {
             Some(Verdict::Queues { arriving_bytes_per_s, queue_micros })

@@ -53,10 +53,6 @@ impl<P: Protocol> Clients<P> {
         self.0.iter().map(|(id, _)| id)
     }
 
-    pub(super) fn into_keys(self) -> impl Iterator<Item = ClientId> {
-        self.0.into_iter().map(|(id, _)| id)
-    }
-
     pub(super) fn values(&self) -> impl Iterator<Item = &Client<P>> {
         self.0.iter().map(|(_, client)| client)
     }

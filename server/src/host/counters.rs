@@ -13,6 +13,14 @@ pub struct Counters {
     pub ticks: u64,
     /// Sessions that got a Welcome.
     pub welcomes: u64,
+    /// Sessions that lost their connection and were held.
+    pub held: u64,
+    /// Sessions that went on over another connection.
+    pub resumes: u64,
+    /// Those of them whose clients had to be told everything anew.
+    pub resumes_anew: u64,
+    /// Sessions that were held in vain.
+    pub grace_over: u64,
     /// Sessions closed by the room, by code.
     pub closes: BTreeMap<CloseCode, u64>,
     /// What became of inputs.
@@ -76,6 +84,10 @@ impl Counters {
         let Counters {
             ticks,
             welcomes,
+            held,
+            resumes,
+            resumes_anew,
+            grace_over,
             closes,
             inputs,
             commands,
@@ -111,6 +123,10 @@ impl Counters {
         for (total, count) in [
             (&mut sum.ticks, ticks),
             (&mut sum.welcomes, welcomes),
+            (&mut sum.held, held),
+            (&mut sum.resumes, resumes),
+            (&mut sum.resumes_anew, resumes_anew),
+            (&mut sum.grace_over, grace_over),
             (&mut sum.commands, commands),
             (&mut sum.commands_dropped, commands_dropped),
             (&mut sum.frames, frames),

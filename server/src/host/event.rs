@@ -7,7 +7,7 @@ use tickwire_shared::{ClientId, Close, Protocol, Tick};
 /// What happens to a room. Closed: a room knows no other way in.
 #[derive(Clone, Debug)]
 pub enum Event<P: Protocol> {
-    /// A connection said Hello. Answered by a Welcome or a close.
+    /// A connection said Hello. Answered by a Welcome, by a close, or by [`Output::Resumed`] and a Welcome.
     Join {
         /// A number that this room has not seen before.
         client: ClientId,
@@ -30,8 +30,13 @@ pub enum Event<P: Protocol> {
         /// False while too many bytes wait unsent.
         writable: bool,
     },
-    /// The connection is gone.
+    /// The client is gone for good: it said goodbye, or it did what nobody is let in again for.
     Leave {
+        /// Whose.
+        client: ClientId,
+    },
+    /// The connection is gone, and nobody said goodbye. The client may come back.
+    Lost {
         /// Whose.
         client: ClientId,
     },
@@ -59,7 +64,16 @@ pub enum Output<'a> {
         /// The message, lent until the next call.
         bytes: &'a [u8],
     },
-    /// End a session; no output for this client follows. No `Leave` is wanted back.
+    /// A connection that said Hello belongs to an earlier session: from here on it is that client, and the number that
+    /// the connection had means nothing to the room.
+    Resumed {
+        /// Whose session goes on.
+        client: ClientId,
+        /// The number in [`Event::Join`].
+        connection: ClientId,
+    },
+    /// End a connection; no output for this client follows, unless the session goes on over another connection. No
+    /// `Leave` is wanted back.
     Close {
         /// Whose.
         client: ClientId,
@@ -71,8 +85,10 @@ pub enum Output<'a> {
 /// A room at a glance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Status {
-    /// Clients in it.
+    /// Clients in it, those that are away not counted.
     pub clients: usize,
+    /// Clients that lost their connection and may come back.
+    pub away_clients: usize,
     /// Clients for which nothing is packed at the moment.
     pub paused_clients: usize,
     /// Entities in its world.

@@ -19,6 +19,8 @@ mod client;
 
 mod clients;
 
+mod resuming;
+
 mod saved;
 
 pub use counters::{Counters, Inputs};

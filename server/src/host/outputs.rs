@@ -11,6 +11,7 @@ use super::event::Output;
 enum Queued {
     Send { client: ClientId, range: Range<usize> },
     Close { client: ClientId, close: Close },
+    Resumed { client: ClientId, connection: ClientId },
 }
 
 /// The queue.
@@ -53,10 +54,15 @@ impl Outputs {
         self.queue.push_back(Queued::Close { client, close });
     }
 
+    pub(super) fn resumed(&mut self, client: ClientId, connection: ClientId) {
+        self.queue.push_back(Queued::Resumed { client, connection });
+    }
+
     pub(super) fn pop(&mut self) -> Option<Output<'_>> {
         Some(match self.queue.pop_front()? {
             Queued::Send { client, range } => Output::Send { client, bytes: &self.bytes[range] },
             Queued::Close { client, close } => Output::Close { client, close },
+            Queued::Resumed { client, connection } => Output::Resumed { client, connection },
         })
     }
 }

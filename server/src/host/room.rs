@@ -15,17 +15,13 @@ use super::counters::Counters;
 use super::crew::{Alone, Crew};
 use super::event::{ClientStatus, Event, Output, Status};
 use super::outputs::Outputs;
+use super::resuming::Newcomer;
 use super::retabling::Retabling;
 use super::saved::{self, RestoreError, Saved, Saving};
 use super::telling::{Look, Shard};
-use crate::session::{BUDGET_BYTES_MIN, Stamped, admission};
+use crate::session::{BUDGET_BYTES_MIN, Stamped, Tenures, admission};
 use crate::simulation::{Game, Inputs, Recipients, Stage, World};
 use crate::snapshot::{Capture, Neighbours, Packed};
-
-/// A client that says nothing for this long is gone.
-const SILENCE_MICROS_MAX: u64 = 10_000_000;
-/// A client that stays paused for this long reads too slowly.
-const TOO_SLOW_MICROS: u64 = 30_000_000;
 
 /// How a room runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,6 +40,8 @@ pub struct RoomConfig {
     pub budget_bytes_per_s: u32,
     /// What it may ask for.
     pub budget_bytes_per_s_max: u32,
+    /// How long a client that lost its connection may take to come back, at most 30 s; 0 lets nobody.
+    pub grace_micros: u64,
 }
 
 impl Default for RoomConfig {
@@ -56,6 +54,7 @@ impl Default for RoomConfig {
             cadences: Cadences::default(),
             budget_bytes_per_s: 64 * 1024,
             budget_bytes_per_s_max: 256 * 1024,
+            grace_micros: 15_000_000,
         }
     }
 }
@@ -69,6 +68,7 @@ pub struct Room<G: Game> {
     pub(super) world: World<G::Protocol>,
     /// By id: every loop over clients has the same order.
     pub(super) clients: Clients<G::Protocol>,
+    pub(super) tenures: Tenures,
     pub(super) capture: Capture,
     pub(super) neighbours: Neighbours,
     pub(super) shards: Vec<Shard>,
@@ -125,6 +125,7 @@ impl<G: Game> Room<G> {
             game,
             world,
             clients: Clients::default(),
+            tenures: Tenures::default(),
             neighbours: Neighbours::default(),
             shards: vec![Shard::default()],
             look: Look::default(),
@@ -164,10 +165,11 @@ impl<G: Game> Room<G> {
             Event::Message { client, message } => self.handle_message(client, message, now),
             Event::Writable { client, writable } => {
                 if let Some(client) = self.clients.get_mut(&client) {
-                    client.writable = writable;
+                    client.writable = writable && client.away_since.is_none();
                 }
             }
             Event::Leave { client } => self.remove(client),
+            Event::Lost { client } => self.lose(client, now),
             Event::Kick { client, close } => self.close(client, close),
             Event::End { close } => self.end(&close),
         }
@@ -177,27 +179,34 @@ impl<G: Game> Room<G> {
         if self.clients.contains_key(&client) {
             return self.close(client, Close::because(CloseCode::BadMessage, "a second Hello"));
         }
-        let refused = match admission::admit(hello, &self.schema, self.schema_hash) {
-            Err(close) => Some(close),
-            Ok(_) if self.clients.len() >= self.config.capacity => {
-                Some(Close::because(CloseCode::Full, "the room is full"))
-            }
-            Ok(name) => match self.with_game(|game, stage| game.join(stage, client, &name)) {
-                None => {
-                    return self.outputs.close(client, CloseCode::Internal.into());
-                }
-                Some(Err(refusal)) => Some(Close::because(CloseCode::Full, &refusal.0)),
-                Some(Ok(())) => None,
-            },
+        let name = match admission::admit(hello, &self.schema, self.schema_hash) {
+            Ok(name) => name,
+            Err(close) => return self.turn_away(client, close),
         };
-        if let Some(close) = refused {
-            *self.counters.closes.entry(close.code).or_default() += 1;
-            return self.outputs.close(client, close);
+        if matches!(self.welcome_back(client, hello, resume, now), Newcomer::Settled) {
+            return;
         }
-        self.welcome(client, hello, resume, now);
+        if !self.has_room() {
+            return self.turn_away(client, Close::because(CloseCode::Full, "the room is full"));
+        }
+        match self.with_game(|game, stage| game.join(stage, client, &name)) {
+            None => self.outputs.close(client, CloseCode::Internal.into()),
+            Some(Err(refusal)) => self.turn_away(client, Close::because(CloseCode::Full, &refusal.0)),
+            Some(Ok(())) => {
+                self.tenures.enter(client, resume);
+                self.welcome(client, hello, resume, now);
+            }
+        }
     }
 
-    fn welcome(&mut self, client: ClientId, hello: &Hello, resume: ResumeToken, now: Micros) {
+    /// A connection that does not become a session.
+    pub(super) fn turn_away(&mut self, connection: ClientId, close: Close) {
+        *self.counters.closes.entry(close.code).or_default() += 1;
+        self.outputs.close(connection, close);
+    }
+
+    /// To a client that is new, or one that came back.
+    pub(super) fn welcome(&mut self, client: ClientId, hello: &Hello, resume: ResumeToken, now: Micros) {
         let looked = self.with_game(|game, stage| {
             let setup = codec::encode(&game.setup());
             // Inside, where a panic is the game's: a Welcome without it would be a lie.
@@ -208,10 +217,19 @@ impl<G: Game> Room<G> {
             return self.outputs.close(client, CloseCode::Internal.into());
         };
         let avatar = crate::simulation::avatar_id(&viewpoint, &self.world);
+        let stride = self.capture.plan().stride;
         let budget = match hello.budget {
             0 => self.config.budget_bytes_per_s,
             wanted => wanted.clamp(BUDGET_BYTES_MIN, self.config.budget_bytes_per_s_max),
         };
+        let resumed = self.clients.contains_key(&client);
+        if !resumed {
+            self.counters.welcomes += 1;
+            self.clients.insert(client, Client::new(Packed::new(stride, avatar), budget, self.tick, now));
+        }
+        let Some(known) = self.clients.get_mut(&client) else { return };
+        known.packed.told_avatar(avatar);
+        known.welcomed(now);
         let welcome = Welcome {
             client,
             avatar,
@@ -222,13 +240,11 @@ impl<G: Game> Room<G> {
                 .then(|| self.capture.tables().to_bytes()),
             ack_every: ACK_EVERY_FRAMES,
             cadences: self.config.cadences,
-            budget,
+            budget: known.pace.granted_bytes_per_s(),
+            resumed,
             room: self.config.name.clone(),
             setup,
         };
-        let stride = self.capture.plan().stride;
-        self.clients.insert(client, Client::new(Packed::new(stride, avatar), budget, self.tick, now));
-        self.counters.welcomes += 1;
         self.send(client, &encode_welcome(&welcome));
     }
 
@@ -239,8 +255,12 @@ impl<G: Game> Room<G> {
         now: Micros,
     ) {
         let (next, until_next) = (Tick(self.tick as u32), self.until_next_eighths(now));
-        let Some(client) = self.clients.get_mut(&id) else { return };
-        client.heard(now);
+        let Some(client) = self.clients.get_mut(&id).filter(|client| client.away_since.is_none()) else {
+            return;
+        };
+        if client.heard(now) {
+            self.tenures.confirm(id);
+        }
         match message {
             ClientMessage::Hello(_) => {
                 self.close(id, Close::because(CloseCode::BadMessage, "a second Hello"));
@@ -306,29 +326,11 @@ impl<G: Game> Room<G> {
         inputs.commands.clear();
         for (id, client) in self.clients.iter_mut() {
             let (input, silent) = client.inputs.take(tick, silent_ticks_max);
-            self.counters.inputs.missing += u64::from(silent);
+            self.counters.inputs.missing += u64::from(silent && client.away_since.is_none());
             inputs.held.push((*id, input));
             inputs.commands.extend(client.commands.drain(..).map(|command| (*id, command)));
         }
         inputs
-    }
-
-    fn close_the_lost(&mut self, now: Micros) {
-        let lost: Vec<_> = self
-            .clients
-            .iter()
-            .filter_map(|(id, client)| {
-                if now.since(client.heard_at) > SILENCE_MICROS_MAX {
-                    let detail = "no acknowledgement or input for 10 s";
-                    Some((*id, Close::because(CloseCode::Deadline, detail)))
-                } else if client.paused_since.is_some_and(|since| now.since(since) > TOO_SLOW_MICROS) {
-                    Some((*id, CloseCode::TooSlow.into()))
-                } else {
-                    None
-                }
-            })
-            .collect();
-        lost.into_iter().for_each(|(id, close)| self.close(id, close));
     }
 
     fn send(&mut self, client: ClientId, bytes: &[u8]) {
@@ -336,7 +338,7 @@ impl<G: Game> Room<G> {
         self.outputs.send(client, bytes);
     }
 
-    fn close(&mut self, client: ClientId, close: Close) {
+    pub(super) fn close(&mut self, client: ClientId, close: Close) {
         if self.clients.contains_key(&client) {
             *self.counters.closes.entry(close.code).or_default() += 1;
             self.outputs.close(client, close);
@@ -344,7 +346,8 @@ impl<G: Game> Room<G> {
         }
     }
 
-    fn remove(&mut self, client: ClientId) {
+    pub(super) fn remove(&mut self, client: ClientId) {
+        self.tenures.leave(client);
         if let Some(mut gone) = self.clients.remove(&client) {
             self.shards[0].packer.forget(&mut gone.packed, &mut self.capture);
             self.with_game(|game, stage| game.leave(stage, client));
@@ -353,7 +356,11 @@ impl<G: Game> Room<G> {
 
     fn end(&mut self, close: &Close) {
         self.ended = true;
-        for client in std::mem::take(&mut self.clients).into_keys() {
+        self.tenures = Tenures::default();
+        let present = self.clients.iter().filter(|(_, client)| client.away_since.is_none());
+        let present: Vec<_> = present.map(|(id, _)| *id).collect();
+        self.clients = Default::default();
+        for client in present {
             *self.counters.closes.entry(close.code).or_default() += 1;
             self.outputs.close(client, close.clone());
         }
@@ -398,9 +405,11 @@ impl<G: Game> Room<G> {
     /// The room at a glance.
     #[must_use]
     pub fn status(&self) -> Status {
+        let present = || self.clients.values().filter(|client| client.away_since.is_none());
         Status {
-            clients: self.clients.len(),
-            paused_clients: self.clients.values().filter(|client| client.paused_since.is_some()).count(),
+            clients: present().count(),
+            away_clients: self.clients.len() - present().count(),
+            paused_clients: present().filter(|client| client.paused_since.is_some()).count(),
             entities: self.world.len(),
             tick: Tick(self.tick as u32),
             ended: self.ended,

@@ -13,8 +13,11 @@ mod pace;
 
 mod allowance;
 
+mod tenure;
+
 pub use ack_window::{AckOutcome, AckWindow, Verdict};
 pub use allowance::{Allowance, BUDGET_BYTES_MIN};
 pub use budget::Budget;
 pub use input_buffer::{InputBuffer, Outcome, Stamped};
 pub use pace::Pace;
+pub use tenure::{Claim, Tenures};

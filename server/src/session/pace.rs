@@ -47,6 +47,12 @@ impl Pace {
         Self { granted, rate, limit: 0, beyond: 0, offered: 0, cut_at: None, raised_at: now }
     }
 
+    /// What it was granted.
+    #[must_use]
+    pub fn granted_bytes_per_s(&self) -> u32 {
+        self.granted
+    }
+
     /// What the client is sent at most, in bytes per second.
     #[must_use]
     pub fn bytes_per_s(&self) -> u32 {

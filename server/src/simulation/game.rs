@@ -38,6 +38,12 @@ pub trait Game: Serialize + DeserializeOwned + Sized + Send + Sync + 'static {
     /// A client is gone.
     fn leave(&mut self, stage: &mut Stage<'_, Self::Protocol>, client: ClientId);
 
+    /// A client's connection is gone, and it may come back: then this is called again, with `false`, before anything
+    /// else of that client. In between it sends no input. When its time is over, [`Self::leave`] follows.
+    fn away(&mut self, stage: &mut Stage<'_, Self::Protocol>, client: ClientId, away: bool) {
+        let _ = (stage, client, away);
+    }
+
     /// One tick.
     fn step(&mut self, stage: &mut Stage<'_, Self::Protocol>, inputs: &Inputs<Self::Protocol>);
 

@@ -59,6 +59,7 @@ impl Edits {
             self.told.push((slot.row, slot.id, slot.lane, false));
         }
         client.roster.clear();
+        client.journal.clear();
         client.parked = 0;
     }
 
@@ -68,6 +69,7 @@ impl Edits {
         while index < client.roster.slots().len() {
             if eye.loses(&mut client.roster.slots_mut()[index]) {
                 let slot = client.roster.leave(index);
+                client.journal.left(index, slot);
                 client.parked -= usize::from(slot.is_parked());
                 if !slot.is_parked() {
                     self.told.push((slot.row, slot.id, slot.lane, false));
@@ -225,6 +227,7 @@ impl Edits {
     pub(super) fn settle(&mut self, capture: &Capture, client: &mut Packed, counts: &mut PackCounts) {
         for (index, to) in self.moves.drain(..) {
             let slot = &mut client.roster.slots_mut()[index];
+            client.journal.moved(index, slot);
             let was_parked = slot.is_parked();
             let Some(tier) = to else {
                 self.told.push((slot.row, slot.id, slot.lane, false));
@@ -245,6 +248,7 @@ impl Edits {
             self.told.push((slot.row, slot.id, slot.lane, true));
         }
         counts.enters += self.entering.len() as u64;
+        client.journal.entered(self.entering.len());
         for slot in self.entering.drain(..) {
             self.told.push((slot.row, slot.id, slot.lane, true));
             client.roster.enter(slot);

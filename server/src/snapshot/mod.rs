@@ -18,6 +18,8 @@ mod share;
 
 mod packed;
 
+mod journal;
+
 mod edits;
 
 mod pack;

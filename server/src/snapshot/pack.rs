@@ -3,7 +3,7 @@
 //! A client is *in the stream* when it holds every roster slot's window as of the tick before; it is then told
 //! the spliced updates. A client for which ticks were skipped is told records once, and is in the stream again.
 
-use tickwire_shared::limits::{COLUMNS_MAX, EVENTS_PER_FRAME_MAX};
+use tickwire_shared::limits::{COLUMNS_MAX, EVENTS_PER_FRAME_MAX, HISTORY};
 use tickwire_shared::schema::{Replicate, View};
 use tickwire_shared::wire::bits::{BitSink, BitWriter};
 use tickwire_shared::wire::cadence::Tier;
@@ -159,6 +159,7 @@ impl Packer {
         if parts.checksum {
             self.writer.put(u64::from(checksum(capture, client)), 32);
         }
+        client.journal.close(client.frame_at, tick);
         client.frame_at = tick;
         spent.bits = self.writer.len_bits() as u64 + 8 * u64::from(FRAMING_BYTES);
         client.share.note(&spent);
@@ -265,6 +266,7 @@ impl Packer {
         let window = Window::new(&client.private, plan.stride);
         let mut coder = Coder { tables: capture.tables(), out: &mut self.writer };
         update::write(&plan.private, View::Owner, step, window, state, &mut coder);
+        client.journal.private(&client.private[(HISTORY - 1) * plan.stride..]);
         update::shift(&mut client.private, plan.stride, step, &state[..plan.stride]);
     }
 
@@ -344,6 +346,17 @@ impl Packer {
     /// Tells the capture what clients are told of from now on, once all of a tick are packed.
     pub fn settle(&mut self, capture: &mut Capture) {
         self.edits.told.drain(..).for_each(|(row, id, lane, more)| capture.told(row, id, lane, more));
+    }
+
+    /// A client came back that received no frame after that of `applied`: what it is told next goes on from there, or
+    /// is everything anew. Says whether it goes on.
+    pub fn rewind(&mut self, client: &mut Packed, applied: Tick, capture: &mut Capture) -> bool {
+        let known = client.rewind(applied, capture, &mut self.edits.told);
+        if !known {
+            client.forget();
+        }
+        self.settle(capture);
+        known
     }
 
     /// A client is gone.

@@ -7,6 +7,7 @@ use tickwire_shared::wire::frame::InputAck;
 use tickwire_shared::{NetId, Protocol};
 
 use super::interest::Seen;
+use super::journal::Journal;
 use super::roster::{Roster, RosterSlot};
 use super::share::Share;
 use crate::simulation::{EntityKey, Team};
@@ -41,6 +42,8 @@ pub struct Packed {
     /// How many slots are parked.
     pub(super) parked: usize,
     pub(super) share: Share,
+    /// How to go back to what the client has acknowledged.
+    pub(super) journal: Journal,
 }
 
 impl Packed {
@@ -60,6 +63,7 @@ impl Packed {
             beyond: 0,
             parked: 0,
             share: Share::default(),
+            journal: Journal::default(),
         }
     }
 
@@ -91,6 +95,11 @@ impl Packed {
     #[must_use]
     pub fn reach(&self) -> f32 {
         self.share.reach
+    }
+
+    /// A client that came back was told its avatar in Welcome.
+    pub fn told_avatar(&mut self, avatar: Option<NetId>) {
+        self.avatar = avatar;
     }
 
     /// Everything is to be told anew.

@@ -77,6 +77,18 @@ impl Roster {
         self.slots.swap_remove(index)
     }
 
+    /// Undoes the last [`Self::enter`].
+    pub(super) fn take_back(&mut self) -> Option<RosterSlot> {
+        self.slots.pop()
+    }
+
+    /// Undoes a [`Self::leave`].
+    pub(super) fn rejoin(&mut self, index: usize, slot: RosterSlot) {
+        self.slots.push(slot);
+        let last = self.slots.len() - 1;
+        self.slots.swap(index.min(last), last);
+    }
+
     /// Forgets all, for a client that is told to forget all too.
     pub fn clear(&mut self) {
         self.slots.clear();

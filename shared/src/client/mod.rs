@@ -8,8 +8,14 @@ mod staged;
 
 mod clock;
 
+mod account;
+
 mod session;
 
+mod reconnect;
+
+pub use account::{Happening, Identity, SessionError, State, Stats};
 pub use clock::Clock;
+pub use reconnect::{Ended, Next, Reconnect};
 pub use replica::{FrameError, FrameSummary, Replica, Slot};
-pub use session::{Happening, Identity, Session, SessionError, Stats};
+pub use session::Session;

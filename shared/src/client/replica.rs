@@ -122,6 +122,11 @@ impl<S: DeserializeOwned> Replica<S> {
         staged::read(self, bytes)
     }
 
+    /// The session goes on over another connection; Welcome says whom this client plays.
+    pub(super) fn welcome_back(&mut self, avatar: Option<NetId>) {
+        self.avatar = avatar;
+    }
+
     /// Applies what [`Self::stage`] read from this same replica.
     pub fn commit(&mut self, staged: Staged<S>) -> FrameSummary {
         let stride = self.plan.stride;
@@ -184,6 +189,12 @@ impl<S> Replica<S> {
     #[must_use]
     pub fn plan(&self) -> &Plan {
         &self.plan
+    }
+
+    /// What frames are coded with.
+    #[must_use]
+    pub fn tables(&self) -> &Arc<Tables> {
+        &self.tables
     }
 
     /// The tick of the last applied frame; before the first one, of Welcome.

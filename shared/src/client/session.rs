@@ -1,101 +1,50 @@
 //! One client's session, from Hello on: bytes in, bytes out, the world in between.
 //!
 //! The embedder moves bytes: what [`Session::poll_transmit`] gives goes out as one binary message each, what
-//! comes in goes to [`Session::handle_message`] with the time at which it arrived.
+//! comes in goes to [`Session::handle_message`] with the time at which it arrived. When the connection is gone it opens
+//! another one, [`Reconnect`](super::Reconnect) says when, and calls [`Session::resume`]: the session goes on from what it
+//! holds if the server still has it, and begins anew if not.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use super::account::{Happening, Identity, SessionError, State, Stats};
 use super::clock::Clock;
-use super::replica::{FrameError, FrameSummary, Replica, Slot};
+use super::replica::{FrameSummary, Replica, Slot};
 use crate::id::NetId;
 use crate::limits::{COMMANDS_PENDING_MAX, INPUT_REFRESH_MICROS, PROTOCOL_VERSION};
 use crate::protocol::Protocol;
-use crate::schema::{Plan, Replicate, ReplicateKinds, Schema, SchemaError};
+use crate::schema::{Plan, Replicate, ReplicateKinds, Schema};
 use crate::tick::{Micros, Tick};
 use crate::wire::codec::{self, CodecError};
-use crate::wire::message::{self, AccessToken, Ack, ClientMessage, Hello, NewTables, ServerMessage, Welcome};
+use crate::wire::message::{self, Ack, ClientMessage, Hello, NewTables, Resume, ServerMessage, Welcome};
 use crate::wire::tables::{Tables, TablesError};
-
-/// Who wants to join, and what.
-#[derive(Clone, Debug, Default)]
-pub struct Identity {
-    /// Display name.
-    pub name: String,
-    /// Room; empty means the default one.
-    pub room: String,
-    /// Proof, where the server asks for one.
-    pub token: Option<AccessToken>,
-    /// Bytes per second that the server may send at most; 0 leaves it to the server.
-    pub budget_bytes_per_s: u32,
-}
-
-/// What the embedder is told, in order.
-#[derive(Clone, Debug)]
-pub enum Happening<P: Protocol> {
-    /// The session has begun.
-    Welcomed,
-    /// The game says that something happened at a tick.
-    Game(Tick, P::Event),
-    /// A frame was applied.
-    Frame(FrameSummary),
-    /// An input that was set this many microseconds ago took part in a step, and the frame that says so has
-    /// just been applied.
-    InputSeen(u64),
-    /// The checksum differed; everything will come anew.
-    Mismatch,
-}
-
-/// Why a session cannot go on. The embedder closes the connection.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum SessionError {
-    /// The game's own schema is unusable.
-    #[error(transparent)]
-    Schema(#[from] SchemaError),
-    /// Not a message of ours.
-    #[error("malformed message: {0}")]
-    Message(#[from] CodecError),
-    /// The tables that the server sent are none.
-    #[error("unusable tables: {0}")]
-    Tables(#[from] TablesError),
-    /// A malformed frame.
-    #[error(transparent)]
-    Frame(#[from] FrameError),
-    /// A frame before Welcome, or a second Welcome.
-    #[error("unexpected message: {0}")]
-    Unexpected(&'static str),
-}
-
-/// Counts since the session began.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Stats {
-    /// Frames applied.
-    pub frames: u64,
-    /// Bytes of all messages received.
-    pub received_bytes: u64,
-    /// Bytes of all messages sent.
-    pub sent_bytes: u64,
-    /// Changed entity-updates decoded.
-    pub updates: u64,
-    /// Bits that they took, unchanged ones included.
-    pub update_bits: u64,
-    /// Checksums that differed.
-    pub mismatches: u64,
-    /// Checksums that were right.
-    pub checksums: u64,
-    /// Frames that caught up after a pause.
-    pub resyncs: u64,
-}
 
 /// A session. All times are the embedder's own clock.
 pub struct Session<P: Protocol> {
     plan: Plan,
+    hello: Hello,
+    phase: Phase,
+    heard_at: Micros,
     outgoing: VecDeque<Vec<u8>>,
     happenings: VecDeque<Happening<P>>,
     live: Option<Live<P>>,
     input: P::Input,
     input_set: Option<Micros>,
     stats: Stats,
+}
+
+/// How far the connection at hand is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Phase {
+    /// Hello is to be sent.
+    Opened,
+    /// Hello is sent. Nothing else is before Welcome: it would tell the server that Welcome had arrived.
+    Greeted,
+    /// Welcome has arrived.
+    Welcomed,
+    /// There will be no other connection.
+    Over(String),
 }
 
 /// What there is only after Welcome.
@@ -112,6 +61,8 @@ struct Live<P: Protocol> {
     in_flight: VecDeque<(u16, Micros)>,
     frames_unacknowledged: u8,
     applied: Option<(Tick, Micros)>,
+    /// The tick of the last applied frame; before the first one, a tick of which there is none.
+    resume_at: Tick,
     rtt_micros: Option<u64>,
     /// When each of the last inputs was sent, for the round trip.
     sent_times: VecDeque<(u16, Micros)>,
@@ -121,6 +72,8 @@ struct Live<P: Protocol> {
 const CORRECTION_TICKS_MAX: i32 = 8;
 /// Inputs whose sending time is remembered.
 const SENT_TIMES_MAX: usize = 64;
+/// Three heartbeats.
+const STALL_MICROS: u64 = 1_500_000;
 
 impl<P: Protocol> Session<P> {
     /// A session that will say Hello first.
@@ -130,7 +83,7 @@ impl<P: Protocol> Session<P> {
     pub fn new(identity: Identity) -> Result<Self, SessionError> {
         let schema: Schema = P::schema();
         schema.check()?;
-        let hello = ClientMessage::<P::Input, P::Command>::Hello(Hello {
+        let hello = Hello {
             protocol: PROTOCOL_VERSION,
             schema: schema.hash(),
             parts: schema.part_hashes(),
@@ -140,10 +93,13 @@ impl<P: Protocol> Session<P> {
             resume: None,
             tables: P::tables().version(),
             budget: identity.budget_bytes_per_s,
-        });
+        };
         Ok(Self {
             plan: Plan::new(&schema),
-            outgoing: VecDeque::from([codec::encode(&hello)]),
+            hello,
+            phase: Phase::Opened,
+            heard_at: Micros::default(),
+            outgoing: VecDeque::new(),
             happenings: VecDeque::new(),
             live: None,
             input: P::Input::default(),
@@ -152,12 +108,46 @@ impl<P: Protocol> Session<P> {
         })
     }
 
+    /// There is another connection: Hello goes first again. Says whether it asks to go on with an earlier session.
+    pub fn resume(&mut self) -> bool {
+        self.phase = Phase::Opened;
+        let Some(live) = &mut self.live else { return false };
+        live.lose_connection();
+        self.hello.resume = Some(Resume { token: live.welcome.resume, applied: live.resume_at });
+        self.hello.tables = live.replica.tables().version();
+        true
+    }
+
+    /// There will be no other connection, for this reason.
+    pub fn give_up(&mut self, why: String) {
+        self.phase = Phase::Over(why);
+    }
+
+    /// How it is doing.
+    #[must_use]
+    pub fn state(&self, now: Micros) -> State {
+        match (&self.phase, &self.live) {
+            (Phase::Over(why), _) => State::Refused(why.clone()),
+            (Phase::Opened | Phase::Greeted, None) => State::Connecting,
+            (Phase::Opened | Phase::Greeted, Some(_)) => State::Resuming,
+            (Phase::Welcomed, _) if self.silence_micros(now) > STALL_MICROS => State::Stalled,
+            (Phase::Welcomed, _) => State::Live,
+        }
+    }
+
+    /// For how long nothing has come.
+    #[must_use]
+    pub fn silence_micros(&self, now: Micros) -> u64 {
+        now.since(self.heard_at)
+    }
+
     /// A message arrived at `now`.
     ///
     /// # Errors
     /// [`SessionError`]; nothing of the message was applied and the session is over.
     pub fn handle_message(&mut self, bytes: &[u8], now: Micros) -> Result<(), SessionError> {
         self.stats.received_bytes += bytes.len() as u64;
+        self.heard_at = now;
         match message::decode_server(bytes)? {
             ServerMessage::Welcome(welcome) => self.handle_welcome(*welcome, now),
             ServerMessage::Frame(frame) => self.handle_frame(frame, now),
@@ -170,14 +160,24 @@ impl<P: Protocol> Session<P> {
     }
 
     fn handle_welcome(&mut self, welcome: Welcome, now: Micros) -> Result<(), SessionError> {
-        if self.live.is_some() {
+        if !matches!(self.phase, Phase::Opened | Phase::Greeted) {
             return Err(SessionError::Unexpected("a second Welcome"));
         }
+        let setup = codec::decode(&welcome.setup)?;
+        if welcome.resumed {
+            let live =
+                self.live.as_mut().ok_or(SessionError::Unexpected("a Welcome to an earlier session"))?;
+            live.replica.welcome_back(welcome.avatar);
+            (live.setup, live.welcome, self.phase) = (setup, welcome, Phase::Welcomed);
+            self.happenings.push_back(Happening::Resumed);
+            return Ok(());
+        }
+        let known = self.live.as_ref().map_or_else(P::tables, |live| Arc::clone(live.replica.tables()));
         self.live = Some(Live {
-            setup: codec::decode(&welcome.setup)?,
+            setup,
             replica: Replica::new(
                 self.plan.clone(),
-                tables_of::<P>(&welcome)?,
+                tables_of(&welcome, known)?,
                 welcome.cadences,
                 welcome.tick,
                 welcome.avatar,
@@ -190,16 +190,21 @@ impl<P: Protocol> Session<P> {
             in_flight: VecDeque::new(),
             frames_unacknowledged: 0,
             applied: None,
+            resume_at: welcome.tick.minus(1),
             rtt_micros: None,
             sent_times: VecDeque::new(),
             welcome,
         });
+        self.phase = Phase::Welcomed;
         self.happenings.push_back(Happening::Welcomed);
         Ok(())
     }
 
     fn handle_frame(&mut self, frame: &[u8], now: Micros) -> Result<(), SessionError> {
-        let live = self.live.as_mut().ok_or(SessionError::Unexpected("a frame before Welcome"))?;
+        let live = match (&self.phase, &mut self.live) {
+            (Phase::Welcomed, Some(live)) => live,
+            _ => return Err(SessionError::Unexpected("a frame before Welcome")),
+        };
         let staged = live.replica.stage(frame)?;
         let events = staged
             .events
@@ -214,6 +219,7 @@ impl<P: Protocol> Session<P> {
         self.stats.frames += 1;
         self.happenings.extend(events);
         live.applied = Some((summary.tick, now));
+        live.resume_at = summary.tick;
         live.frames_unacknowledged = live.frames_unacknowledged.saturating_add(1);
         live.clock.frame(summary.tick, now);
         live.handle_input_ack(&summary, now, &mut self.happenings);
@@ -233,9 +239,16 @@ impl<P: Protocol> Session<P> {
 
     /// The next message to send at `now`, if one is due. To be called until it gives none.
     pub fn poll_transmit(&mut self, now: Micros) -> Option<Vec<u8>> {
-        let bytes = match self.outgoing.pop_front() {
-            Some(bytes) => bytes,
-            None => self.live.as_mut()?.poll_input(&self.input, &mut self.input_set, now)?,
+        let bytes = match self.phase {
+            Phase::Opened => {
+                self.phase = Phase::Greeted;
+                codec::encode(&ClientMessage::<P::Input, P::Command>::Hello(self.hello.clone()))
+            }
+            Phase::Greeted | Phase::Over(_) => return None,
+            Phase::Welcomed => match self.outgoing.pop_front() {
+                Some(bytes) => bytes,
+                None => self.live.as_mut()?.poll_input(&self.input, &mut self.input_set, now)?,
+            },
         };
         self.stats.sent_bytes += bytes.len() as u64;
         Some(bytes)
@@ -325,6 +338,14 @@ impl<P: Protocol> Session<P> {
 }
 
 impl<P: Protocol> Live<P> {
+    /// What was on its way is lost, or is not answered any more; the input is to be sent again, changed or not.
+    fn lose_connection(&mut self) {
+        self.frames_unacknowledged = 0;
+        (self.sent_tick, self.sent_at) = (None, None);
+        self.in_flight.clear();
+        self.sent_times.clear();
+    }
+
     fn handle_input_ack(
         &mut self,
         summary: &FrameSummary,
@@ -401,10 +422,10 @@ impl<P: Protocol> Live<P> {
     }
 }
 
-/// The tables of this session: our own, unless Welcome brought others.
-fn tables_of<P: Protocol>(welcome: &Welcome) -> Result<Arc<Tables>, TablesError> {
+/// The tables of this session: those that Hello named, unless Welcome brought others.
+fn tables_of(welcome: &Welcome, known: Arc<Tables>) -> Result<Arc<Tables>, TablesError> {
     match &welcome.tables {
-        None => Ok(P::tables()),
+        None => Ok(known),
         Some(file) => Ok(Arc::new(Tables::from_bytes(file)?)),
     }
 }

@@ -103,6 +103,8 @@ pub struct Welcome {
     pub cadences: Cadences,
     /// Bytes per second that the client is sent at most.
     pub budget: u32,
+    /// Whether an earlier session goes on: the client keeps what it holds.
+    pub resumed: bool,
     /// The room's name.
     pub room: String,
     /// The game's own setup, by bincode.

@@ -38,6 +38,8 @@ mod slow_reader;
 
 mod playing;
 
+mod resuming;
+
 mod command_line;
 
 mod tls;

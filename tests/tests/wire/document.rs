@@ -27,6 +27,7 @@ fn close_codes() {
     for (row, code) in rows.iter().zip(CloseCode::ALL) {
         assert_eq!(row[0], code.number().to_string());
         assert_eq!(row[1], code.meaning());
+        assert_eq!(row[2], if code.may_return() { "yes" } else { "no" });
     }
 }
 

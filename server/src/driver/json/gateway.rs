@@ -31,7 +31,9 @@ pub(in crate::driver) struct Gateway<P: Protocol> {
 }
 
 impl<P: Protocol> Gateway<P> {
-    pub(in crate::driver) fn new(hub: Arc<Hub<P>>, entrance: Entrance<P>, outbox: Arc<Outbox>) -> Self {
+    pub(in crate::driver) fn new(hub: Arc<Hub<P>>, mut entrance: Entrance<P>, outbox: Arc<Outbox>) -> Self {
+        // The session lives in here, and nobody could come back to it.
+        entrance.leave_for_good();
         Self { hub, entrance, outbox, session: None, frame: Vec::new() }
     }
 
@@ -110,7 +112,7 @@ impl<P: Protocol> Gateway<P> {
                     }
                     lines.push(json!({ "event": value }));
                 }
-                Happening::Frame(_) | Happening::InputSeen(_) | Happening::Mismatch => {}
+                Happening::Frame(_) | Happening::InputSeen(_) | Happening::Mismatch | Happening::Resumed => {}
             }
         }
         lines.iter().for_each(|line| self.say(line));
