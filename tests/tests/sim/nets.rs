@@ -112,10 +112,10 @@ impl Line {
             if client == VICTIM { own.push(bytes.to_vec()) } else { foreign.push(bytes.to_vec()) }
         }
         for bytes in own {
-            if let Some(bytes) = self.meddle(tick, bytes, foreign.last()) {
-                if !self.take(tick, &bytes, now) {
-                    return false;
-                }
+            if let Some(bytes) = self.meddle(tick, bytes, foreign.last())
+                && !self.take(tick, &bytes, now)
+            {
+                return false;
             }
         }
         while let Some(bytes) = self.session.poll_transmit(now) {

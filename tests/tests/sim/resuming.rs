@@ -25,7 +25,7 @@ const NARROW: Profile = Profile { delay_micros: 20_000, jitter_micros: 0, rate: 
 
 fn chaos(seed: u64, grace_micros: u64) -> Sim<ChaosGame> {
     let mut game = ChaosGame::new(seed, 45, [0.0, 30.0, 60.0][(seed % 3) as usize]);
-    game.veil = u32::from(seed % 2 == 0);
+    game.veil = u32::from(seed.is_multiple_of(2));
     game.detail = [0.0, 15.0, 40.0][(seed / 3 % 3) as usize];
     let periods = [[1, 3, 6], [1, 3, 6], [2, 4, 12], [1, 1, 2]][(seed % 4) as usize];
     let cadences = Cadences::try_from(periods).expect("sensible periods");
