@@ -68,7 +68,7 @@ impl Reconnect {
         // Whoever was told to wait was told so with others: the longer the wait, the more of them there may be.
         let spread = own.max(least.min(SPREAD_MICROS_MAX));
         self.attempts += 1;
-        Next::At(now.plus(least + (u64::from(random) * spread >> 32)))
+        Next::At(now.plus(least + ((u64::from(random) * spread) >> 32)))
     }
 }
 

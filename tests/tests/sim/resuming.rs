@@ -25,7 +25,7 @@ const NARROW: Profile = Profile { delay_micros: 20_000, jitter_micros: 0, rate: 
 
 fn chaos(seed: u64, grace_micros: u64) -> Sim<ChaosGame> {
     let mut game = ChaosGame::new(seed, 45, [0.0, 30.0, 60.0][(seed % 3) as usize]);
-    game.veil = u32::from(seed % 2 == 0);
+    game.veil = u32::from(seed.is_multiple_of(2));
     game.detail = [0.0, 15.0, 40.0][(seed / 3 % 3) as usize];
     let periods = [[1, 3, 6], [1, 3, 6], [2, 4, 12], [1, 1, 2]][(seed % 4) as usize];
     let cadences = Cadences::try_from(periods).expect("sensible periods");
@@ -189,6 +189,35 @@ fn the_same_avatar_score_and_inputs_after_a_cut() {
     let moved = sim.client(ann).session.private().expect("frames").position;
     assert_ne!(moved, before.position);
     assert!(sim.client(ann).session.stats().frames > seen + 20);
+    assert_eq!(sim.room.counters().resumes_anew, 0);
+    sim.assert_in_step();
+}
+
+#[test]
+fn coming_back_takes_a_fraction_of_a_join() {
+    let game = ArenaGame::new(ArenaConfig { bots: 40, drones: 160, seed: 5, ..ArenaConfig::default() });
+    let mut sim = Sim::new(game, 30, 5);
+    let received = |sim: &mut Sim<ArenaGame>, id| sim.client(id).session.stats().received_bytes;
+    let far = Profile { delay_micros: 100_000, ..Profile::default() };
+    let id = sim.join("ann", far);
+    sim.run(40);
+    let joining = received(&mut sim, id);
+    sim.run(300);
+    let lost = sim.client(id).down.in_flight_messages();
+    sim.lose(id);
+    sim.run(10);
+    sim.come_back(id);
+    let (before, frames) = (received(&mut sim, id), sim.client(id).frames);
+    while sim.client(id).frames == frames {
+        sim.step();
+    }
+    let resuming = received(&mut sim, id) - before;
+    eprintln!("joining took {joining} bytes, coming back after {lost} lost frames {resuming}");
+    assert!(
+        lost >= 3 && resuming * 4 < joining,
+        "{resuming} bytes against {joining} after {lost} lost frames"
+    );
+    sim.run(90);
     assert_eq!(sim.room.counters().resumes_anew, 0);
     sim.assert_in_step();
 }
