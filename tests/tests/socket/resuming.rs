@@ -184,7 +184,8 @@ async fn who_says_goodbye_is_not_held_and_neither_is_who_misbehaves() {
     }
     let mut json = Raw::open(address, JSON).await;
     json.send(&frame(TEXT, br#"{"hello":{"name":"json"}}"#)).await;
-    (json.frame_of(TEXT).await, json.frame_of(TEXT).await);
+    json.frame_of(TEXT).await;
+    json.frame_of(TEXT).await;
     drop(json);
     until("a JSON session has left", || metric(&server, "tickwire_clients") == 0).await;
     assert_eq!(metric(&server, "tickwire_away_clients"), 0);
