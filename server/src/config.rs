@@ -55,7 +55,7 @@ pub struct Config {
     pub connections_max: usize,
     /// Rooms at once, the default one included.
     pub rooms_max: usize,
-    /// How long a room other than the default one stays without clients.
+    /// How long a room other than the default one stays without clients, those that may come back counted.
     #[serde(with = "units::duration")]
     pub room_empty_after: Duration,
     /// Whether the JSON session may be used.
@@ -393,6 +393,15 @@ mod tests {
         assert!(said("auth.mode = 'jwt'").expect_err("no key").contains("--auth-key"));
         assert!(said("auth.key_file = 'a'\nauth.jwks_file = 'b'").is_err());
         assert!(said("auth.mode = 'anonymous'\nauth.key_file = 'a'").is_err());
+    }
+
+    #[test]
+    fn nobody_is_held_for_long() {
+        let config = |text: &str| toml::from_str::<Config>(text).expect("a configuration").validate();
+        config("session_grace = '0s'").expect("nobody at all");
+        config("session_grace = '30s'").expect("the most");
+        let words = config("session_grace = '31s'").expect_err("too long").to_string();
+        assert_eq!(words, "session_grace = 31s is not allowed; it must be from 0s to 30s");
     }
 
     #[test]

@@ -171,6 +171,9 @@ struct ConfigArgs {
     /// Rooms at once [default: 16].
     #[arg(long, value_name = "N")]
     rooms_max: Option<usize>,
+    /// How long the session of a client whose connection was lost waits for it, at most 30s [default: 15s].
+    #[arg(long, value_name = "TIME")]
+    session_grace: Option<String>,
     /// Sessions at once [default: 5000].
     #[arg(long, value_name = "N")]
     connections_max: Option<usize>,
@@ -220,6 +223,7 @@ impl ConfigArgs {
             ("room_capacity", number(self.room_capacity.map(|value| value as u64))),
             ("rooms_max", number(self.rooms_max.map(|value| value as u64))),
             ("connections_max", number(self.connections_max.map(|value| value as u64))),
+            ("session_grace", self.session_grace.map(Value::from)),
             ("json_session", self.json_session.map(Value::from)),
             ("json_state_hz", number(self.json_state_hz.map(u64::from))),
             ("allowed_origins", list(self.allowed_origins)),

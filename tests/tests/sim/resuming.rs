@@ -194,6 +194,35 @@ fn the_same_avatar_score_and_inputs_after_a_cut() {
 }
 
 #[test]
+fn coming_back_takes_a_fraction_of_a_join() {
+    let game = ArenaGame::new(ArenaConfig { bots: 40, drones: 160, seed: 5, ..ArenaConfig::default() });
+    let mut sim = Sim::new(game, 30, 5);
+    let received = |sim: &mut Sim<ArenaGame>, id| sim.client(id).session.stats().received_bytes;
+    let far = Profile { delay_micros: 100_000, ..Profile::default() };
+    let id = sim.join("ann", far);
+    sim.run(40);
+    let joining = received(&mut sim, id);
+    sim.run(300);
+    let lost = sim.client(id).down.in_flight_messages();
+    sim.lose(id);
+    sim.run(10);
+    sim.come_back(id);
+    let (before, frames) = (received(&mut sim, id), sim.client(id).frames);
+    while sim.client(id).frames == frames {
+        sim.step();
+    }
+    let resuming = received(&mut sim, id) - before;
+    eprintln!("joining took {joining} bytes, coming back after {lost} lost frames {resuming}");
+    assert!(
+        lost >= 3 && resuming * 4 < joining,
+        "{resuming} bytes against {joining} after {lost} lost frames"
+    );
+    sim.run(90);
+    assert_eq!(sim.room.counters().resumes_anew, 0);
+    sim.assert_in_step();
+}
+
+#[test]
 fn who_is_away_takes_no_part() {
     let mut sim = arena(15_000_000);
     let (ann, ben) = (sim.join("ann", Profile::default()), sim.join("ben", Profile::default()));

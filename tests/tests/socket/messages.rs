@@ -138,9 +138,12 @@ async fn no_room_begins_for_who_is_not_let_in() {
 async fn an_empty_room_is_disposed_of() {
     let mut config = config();
     (config.rooms_max, config.room_empty_after) = (2, std::time::Duration::from_millis(100));
+    // A room is not empty while somebody may come back to it.
+    config.session_grace = std::time::Duration::from_millis(300);
     let server = start(config).await;
     let address = server.public_addr();
-    let player = Player::join(address, "one", "second").await;
+    let mut player = Player::join(address, "one", "second").await;
+    player.until("it has spoken", |session| session.stats().frames > 5).await;
     tokio::time::sleep(std::time::Duration::from_millis(300)).await;
     assert_eq!(crate::server::metric(&server, "tickwire_rooms"), 2, "not while somebody is in it");
     drop(player);
