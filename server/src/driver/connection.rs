@@ -15,10 +15,13 @@ use tokio::task::JoinHandle;
 use super::entrance::Entrance;
 use super::hub::Hub;
 use super::json::Gateway;
+use super::lending;
 use super::link::{Downlink, GATEWAY_FRAMES_MAX};
 use super::meter::{FrameKind, Meter, Verdict};
 use super::peer::Peer;
-use super::socket::{self, Driven, Failure, FrameReader, Kind, Outbox, ReadSide, Received, Stream, Vitals};
+use super::socket::{
+    self, Driven, Failure, FrameReader, Kind, Outbox, Plain, ReadSide, Received, Stream, Vitals,
+};
 use super::standing::Standing;
 use super::tally::{Drop as Dropped, Ended};
 use super::upgrade::Subprotocol;
@@ -77,20 +80,22 @@ impl Service {
 pub(super) async fn serve<P: Protocol>(hub: Arc<Hub<P>>, opened: Opened) {
     let Opened { stream, ahead, service, peer, place } = opened;
     let (read, write) = stream.split();
+    let socket = read.plain();
     let outbox = Arc::new(Outbox::new(write));
     let vitals = Arc::new(Vitals::new(hub.clock.now()));
     let standing = Arc::new(Standing::new());
+    let (lender, offer) = lending::between(socket.clone());
     let (due, intake) = match service {
         Service::Session(Subprotocol::Binary) => {
             let downlink = Downlink::Socket(Arc::clone(&outbox));
-            let entrance = Entrance::new(Arc::clone(&hub), peer, downlink, Arc::clone(&standing));
+            let entrance = Entrance::new(Arc::clone(&hub), peer, downlink, offer, Arc::clone(&standing));
             (Some(Kind::Binary), Intake::Session(entrance))
         }
         Service::Session(Subprotocol::Json) => {
             let (text_sender, texts) = mpsc::channel(TEXTS_MAX);
             let (frame_sender, frames) = mpsc::channel(GATEWAY_FRAMES_MAX);
             let downlink = Downlink::Gateway { frames: frame_sender, outbox: Arc::clone(&outbox) };
-            let entrance = Entrance::new(Arc::clone(&hub), peer, downlink, Arc::clone(&standing));
+            let entrance = Entrance::new(Arc::clone(&hub), peer, downlink, None, Arc::clone(&standing));
             tokio::spawn(Gateway::new(Arc::clone(&hub), entrance, Arc::clone(&outbox)).run(texts, frames));
             (Some(Kind::Text), Intake::Json(text_sender))
         }
@@ -104,10 +109,11 @@ pub(super) async fn serve<P: Protocol>(hub: Arc<Hub<P>>, opened: Opened) {
         hub: Arc::clone(&hub),
         outbox: Arc::clone(&outbox),
         standing: Arc::clone(&standing),
+        socket,
         intake,
         due,
     };
-    let reader = tokio::spawn(reading.run(side));
+    let reader = tokio::spawn(lending::run(lender, Box::pin(reading.run(side))));
     hub.tally.sessions.add(1);
     let keeper = Keeper { hub: &hub, outbox: &outbox, vitals: &vitals, standing: &standing, reader };
     let ended = keeper.keep().await;
@@ -133,6 +139,8 @@ struct Reading<P: Protocol> {
     hub: Arc<Hub<P>>,
     outbox: Arc<Outbox>,
     standing: Arc<Standing>,
+    /// Without TLS.
+    socket: Option<Arc<Plain>>,
     intake: Intake<P>,
     due: Option<Kind>,
 }
@@ -182,6 +190,7 @@ impl<P: Protocol> Reading<P> {
         spoiled: &mut bool,
     ) -> Result<(), Close> {
         let now = self.hub.clock.now();
+        let now = self.socket.as_ref().map_or(now, |socket| socket.arrived(now));
         let tally = &self.hub.tally;
         tally.received_frames.add(1);
         tally.received_bytes.add(wire_bytes as u64);

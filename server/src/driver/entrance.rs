@@ -8,11 +8,13 @@ use tickwire_shared::wire::message::{AccessToken, ClientMessage, Hello};
 use tickwire_shared::{Close, CloseCode, Micros, Protocol};
 
 use super::hub::Hub;
+use super::lending::Offer;
 use super::link::{Downlink, Link, Message};
 use super::meter::Patience;
 use super::peer::Peer;
 use super::standing::Standing;
 use super::tally::Drop as Dropped;
+use super::tick_loop::Newcomer;
 use crate::auth::{Applicant, Denial, Pass, Token};
 use crate::session::Budget;
 
@@ -22,6 +24,8 @@ pub(super) struct Entrance<P: Protocol> {
     peer: Peer,
     /// Until the room has it.
     downlink: Option<Downlink>,
+    /// What the room may read itself.
+    offer: Option<Offer>,
     link: Option<Arc<Link<P>>>,
     standing: Arc<Standing>,
     commands: Budget,
@@ -29,11 +33,17 @@ pub(super) struct Entrance<P: Protocol> {
 }
 
 impl<P: Protocol> Entrance<P> {
-    pub(super) fn new(hub: Arc<Hub<P>>, peer: Peer, downlink: Downlink, standing: Arc<Standing>) -> Self {
+    pub(super) fn new(
+        hub: Arc<Hub<P>>,
+        peer: Peer,
+        downlink: Downlink,
+        offer: Option<Offer>,
+        standing: Arc<Standing>,
+    ) -> Self {
         let limits = &hub.config.limits;
         let commands = Budget::new(limits.commands_per_s, limits.commands_burst, hub.clock.now());
         let patience = Patience::new(hub.rates());
-        Self { hub, peer, downlink: Some(downlink), link: None, standing, commands, patience }
+        Self { hub, peer, downlink: Some(downlink), offer, link: None, standing, commands, patience }
     }
 
     /// A message that arrived at `now`. Only a Hello may have to wait, for whoever says whether it may come in.
@@ -63,8 +73,9 @@ impl<P: Protocol> Entrance<P> {
         hello.room = pass.room.unwrap_or(hello.room);
         let client = self.hub.rooms.new_client();
         tracing::debug!(peer = %self.peer.address, client = client.0, identity, "let in");
-        let link = Arc::new(Link::new(client, downlink, self.hub.inbox_max()));
-        self.hub.rooms.join(Arc::clone(&link), hello)?;
+        let link = Arc::new(Link::new(client, self.hub.inbox_max()));
+        let reader = self.offer.take().map(Offer::made);
+        self.hub.rooms.join(Newcomer { link: Arc::clone(&link), downlink, reader, hello })?;
         self.link = Some(link);
         Ok(())
     }

@@ -20,12 +20,11 @@ pub(super) const GATEWAY_FRAMES_MAX: usize = 8;
 /// Messages and the times at which they arrived, oldest first.
 pub(super) type Inbox<P> = VecDeque<(Micros, Message<P>)>;
 
-/// One connection as its room sees it, and the other way round.
+/// What one connection has for its room.
 pub(super) struct Link<P: Protocol> {
     client: ClientId,
     inbox: Mutex<Inbox<P>>,
     inbox_max: usize,
-    downlink: Downlink,
     gone: AtomicBool,
 }
 
@@ -47,8 +46,8 @@ pub(super) enum Downlink {
 pub(super) struct InboxFull;
 
 impl<P: Protocol> Link<P> {
-    pub(super) fn new(client: ClientId, downlink: Downlink, inbox_max: usize) -> Self {
-        Self { client, inbox: Mutex::default(), inbox_max, downlink, gone: AtomicBool::new(false) }
+    pub(super) fn new(client: ClientId, inbox_max: usize) -> Self {
+        Self { client, inbox: Mutex::default(), inbox_max, gone: AtomicBool::new(false) }
     }
 
     pub(super) fn client(&self) -> ClientId {
@@ -79,23 +78,25 @@ impl<P: Protocol> Link<P> {
     pub(super) fn collect(&self, into: &mut Inbox<P>) {
         std::mem::swap(&mut *self.inbox.lock().unwrap_or_else(PoisonError::into_inner), into);
     }
+}
 
-    /// For the room: whether a frame sent now would go out now.
+impl Downlink {
+    /// Whether a frame sent now would go out now.
     pub(super) fn writable(&self) -> bool {
-        match &self.downlink {
-            Downlink::Socket(outbox) => !outbox.congested(),
-            Downlink::Gateway { frames, outbox } => frames.capacity() > 1 && !outbox.congested(),
+        match self {
+            Self::Socket(outbox) => !outbox.congested(),
+            Self::Gateway { frames, outbox } => frames.capacity() > 1 && !outbox.congested(),
         }
     }
 
-    /// For the room: one message. `scratch` is for framing it.
+    /// One message. `scratch` is for framing it.
     pub(super) fn send(&self, message: &[u8], scratch: &mut Vec<u8>) {
-        match &self.downlink {
+        match self {
             // Refused means that a close is under way; the connection will say that it is gone.
-            Downlink::Socket(outbox) => {
+            Self::Socket(outbox) => {
                 let _ = outbox.send(socket::binary(message, scratch));
             }
-            Downlink::Gateway { frames, outbox } => {
+            Self::Gateway { frames, outbox } => {
                 if frames.try_send(message.to_vec()).is_err() {
                     // A gap would break the session for good, so end it in words.
                     outbox.close(&Close::new(CloseCode::TooSlow));
@@ -104,10 +105,10 @@ impl<P: Protocol> Link<P> {
         }
     }
 
-    /// For the room: the end.
+    /// The end.
     pub(super) fn close(&self, close: &Close) {
-        match &self.downlink {
-            Downlink::Socket(outbox) | Downlink::Gateway { outbox, .. } => {
+        match self {
+            Self::Socket(outbox) | Self::Gateway { outbox, .. } => {
                 outbox.close(close);
             }
         }

@@ -49,9 +49,15 @@ mod entrance;
 
 pub mod json;
 
+mod lending;
+
 mod link;
 
 mod rooms;
+
+mod sweep;
+
+mod seats;
 
 mod tick_loop;
 

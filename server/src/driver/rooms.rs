@@ -10,14 +10,13 @@ use std::time::Duration;
 
 use tickwire_shared::limits::ROOM_BYTES_MAX;
 use tickwire_shared::schema::Schema;
-use tickwire_shared::wire::message::{Hello, ResumeToken};
+use tickwire_shared::wire::message::ResumeToken;
 use tickwire_shared::{ClientId, Close, CloseCode, Protocol, Tick};
 use tokio::sync::mpsc;
 
 use super::clock::Clock;
 use super::crew::Packers;
-use super::link::Link;
-use super::tick_loop::Join;
+use super::tick_loop::{Join, Newcomer};
 use super::timing::{STAGES, Timing};
 use super::totals::Totals;
 use crate::host::{Counters, Status};
@@ -60,6 +59,8 @@ pub(super) struct Settings {
     /// How long one may wait.
     pub(super) join_deadline: Duration,
     pub(super) retry_after_ms: u32,
+    /// What one client may send.
+    pub(super) bytes_per_s: u32,
 }
 
 struct Directory<P: Protocol> {
@@ -144,7 +145,8 @@ impl<P: Protocol> Rooms<P> {
     ///
     /// # Errors
     /// The close for the client.
-    pub(super) fn join(&self, link: Arc<Link<P>>, hello: Hello) -> Result<(), Close> {
+    pub(super) fn join(&self, newcomer: Newcomer<P>) -> Result<(), Close> {
+        let hello = &newcomer.hello;
         let name = if hello.room.is_empty() { DEFAULT_ROOM } else { &hello.room };
         check_name(name)?;
         let name = name.to_owned();
@@ -158,7 +160,7 @@ impl<P: Protocol> Rooms<P> {
         }
         if !directory.rooms.contains_key(&name) {
             // The room will look at the Hello itself, but none begins for one that it would refuse.
-            admission::admit(&hello, &self.schema, self.schema_hash)?;
+            admission::admit(hello, &self.schema, self.schema_hash)?;
             // The default room's place is kept for it, should it have ended.
             let others = directory.rooms.keys().filter(|other| *other != DEFAULT_ROOM).count();
             if name != DEFAULT_ROOM && others + 1 >= self.settings.rooms_max {
@@ -170,7 +172,7 @@ impl<P: Protocol> Rooms<P> {
             })?;
             tracing::info!(room = name, "room begins");
         }
-        let join = Join { link, hello, resume: ResumeToken(token), asked: self.clock.now() };
+        let join = Join { newcomer, resume: ResumeToken(token), asked: self.clock.now() };
         if directory.rooms.get(&name).is_some_and(|entry| entry.joins.try_send(join).is_ok()) {
             return Ok(());
         }
@@ -180,6 +182,11 @@ impl<P: Protocol> Rooms<P> {
     /// For a Hello that has waited for so long, or for one too many.
     pub(super) fn too_many_join(&self) -> Close {
         Close::retry_after(CloseCode::Full, self.settings.retry_after_ms)
+    }
+
+    /// What one client may send.
+    pub(super) fn bytes_per_s(&self) -> u32 {
+        self.settings.bytes_per_s
     }
 
     pub(super) fn join_deadline_micros(&self) -> u64 {
@@ -230,7 +237,7 @@ impl<P: Protocol> Rooms<P> {
         self.lock().remove(board);
         let close = self.closing().cloned().unwrap_or(Close::new(CloseCode::RoomClosed));
         while let Ok(join) = joins.try_recv() {
-            join.link.close(&close);
+            join.newcomer.downlink.close(&close);
         }
     }
 

@@ -194,6 +194,7 @@ pub async fn start_with<G: Game>(
         joins_max: places.sessions,
         join_deadline: config.limits.hello_deadline,
         retry_after_ms: u32::try_from(config.retry_after.as_millis()).unwrap_or(u32::MAX),
+        bytes_per_s: u32::try_from(config.limits.bytes_per_s).unwrap_or(u32::MAX),
     };
     let packers = Packers::new(config.replication.packing_threads);
     let rooms = Rooms::open(settings, clock, packers, room_starter(make_game, room_template(&config)))?;

@@ -1,18 +1,20 @@
 //! One room's thread: it starts ticks on absolute deadlines, takes what connections have left for it, lets the
 //! room step, and hands out what the room wants sent. It never waits for a peer.
 
-use std::collections::{BTreeMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tickwire_shared::wire::message::{Hello, ResumeToken};
-use tickwire_shared::{ClientId, Close, CloseCode, Micros, Protocol};
-use tokio::sync::mpsc;
+use tickwire_shared::{Close, CloseCode, Micros, Protocol};
+use tokio::sync::{mpsc, oneshot};
 
 use super::clock::Clock;
-use super::link::{Inbox, Link};
+use super::lending::Lent;
+use super::link::{Downlink, Link};
 use super::rooms::{Board, Rooms};
+use super::seats::{Heard, Seats};
+use super::sweep::{SWEEPS_PER_TICK, Sweeper};
 use crate::host::{Event, Output, Room, Status};
 use crate::simulation::Game;
 
@@ -24,10 +26,18 @@ const JOINS_PER_TICK_MIN: usize = 8;
 /// A tick that starts this much after its deadline counts as late.
 const LATE_MICROS: u64 = 2_000;
 
-/// A connection that said Hello, on its way to its room.
-pub(super) struct Join<P: Protocol> {
+/// A connection that said Hello.
+pub(super) struct Newcomer<P: Protocol> {
     pub(super) link: Arc<Link<P>>,
+    pub(super) downlink: Downlink,
+    /// Where the connection lends the reading, if it can.
+    pub(super) reader: Option<oneshot::Receiver<Lent>>,
     pub(super) hello: Hello,
+}
+
+/// One on its way to its room.
+pub(super) struct Join<P: Protocol> {
+    pub(super) newcomer: Newcomer<P>,
     /// Its secret for coming back.
     pub(super) resume: ResumeToken,
     /// When it said so.
@@ -62,6 +72,10 @@ impl Pacer {
         self.start.plus(self.count * 1_000_000 / self.tick_hz)
     }
 
+    fn tick_micros(&self) -> u64 {
+        1_000_000 / self.tick_hz
+    }
+
     /// The tick that is due starts now.
     pub(super) fn begin(&mut self, now: Micros) -> Started {
         let late_micros = now.since(self.deadline());
@@ -72,21 +86,13 @@ impl Pacer {
     }
 }
 
-/// A client's place in its room.
-struct Seat<P: Protocol> {
-    link: Arc<Link<P>>,
-    told_writable: bool,
-}
-
 /// A room and the connections in it.
 struct Runner<G: Game> {
     room: Room<G>,
-    seats: BTreeMap<ClientId, Seat<G::Protocol>>,
+    seats: Seats<G::Protocol>,
     joins: mpsc::Receiver<Join<G::Protocol>>,
     board: Arc<Board>,
     clock: Clock,
-    inbox: Inbox<G::Protocol>,
-    frame: Vec<u8>,
 }
 
 /// Runs a room until it ends. To be called on a thread of its own.
@@ -101,12 +107,10 @@ pub(super) fn run<G: Game>(
     let mut runner = match room {
         Ok(room) => Runner {
             room,
-            seats: BTreeMap::new(),
+            seats: Seats::new(Sweeper::new(rooms.bytes_per_s(), board.tick_hz()).ok()),
             joins,
             board: Arc::clone(board),
             clock,
-            inbox: VecDeque::new(),
-            frame: Vec::new(),
         },
         Err(why) => {
             tracing::error!(room = board.name(), why, "the room could not begin");
@@ -116,7 +120,7 @@ pub(super) fn run<G: Game>(
     let mut pacer = Pacer::new(clock.now(), board.tick_hz());
     let mut empty_since = clock.now();
     loop {
-        sleep_until(pacer.deadline(), &clock);
+        runner.sweep_until(&pacer);
         let now = clock.now();
         let started = pacer.begin(now);
         board.timing(|timing| timing.started(started, LATE_MICROS));
@@ -124,7 +128,7 @@ pub(super) fn run<G: Game>(
             Ok(status) => status,
             Err(_) => {
                 tracing::error!(room = board.name(), "the room's loop panicked");
-                runner.abandon(&Close::new(CloseCode::Internal));
+                runner.seats.close_all(&Close::new(CloseCode::Internal));
                 break;
             }
         };
@@ -151,6 +155,22 @@ fn sleep_until(deadline: Micros, clock: &Clock) {
 }
 
 impl<G: Game> Runner<G> {
+    /// Sleeps until the next tick is due, and sweeps now and then.
+    fn sweep_until(&mut self, pacer: &Pacer) {
+        let deadline = pacer.deadline();
+        if self.seats.is_swept() {
+            for left in (1..SWEEPS_PER_TICK).rev() {
+                let before = pacer.tick_micros() * u64::from(left) / u64::from(SWEEPS_PER_TICK);
+                let at = Micros(deadline.0.saturating_sub(before));
+                if at > self.clock.now() {
+                    sleep_until(at, &self.clock);
+                    self.seats.sweep(self.clock.now());
+                }
+            }
+        }
+        sleep_until(deadline, &self.clock);
+    }
+
     /// Everything between two deadlines.
     fn turn(&mut self, rooms: &Rooms<G::Protocol>) -> Status {
         let begun = self.clock.now();
@@ -169,16 +189,17 @@ impl<G: Game> Runner<G> {
 
     fn admit(&mut self, rooms: &Rooms<G::Protocol>) {
         for _ in 0..self.joins_per_tick() {
-            let Ok(Join { link, hello, resume, asked }) = self.joins.try_recv() else { break };
+            let Ok(Join { newcomer, resume, asked }) = self.joins.try_recv() else { break };
+            let Newcomer { link, downlink, reader, hello } = newcomer;
             if link.gone() {
                 continue;
             }
             if self.clock.now().since(asked) > rooms.join_deadline_micros() {
-                link.close(&rooms.too_many_join());
+                downlink.close(&rooms.too_many_join());
                 continue;
             }
             let client = link.client();
-            self.seats.insert(client, Seat { link, told_writable: true });
+            self.seats.take(link, downlink, reader);
             self.room.handle(Event::Join { client, hello, resume }, self.clock.now());
         }
         if let Some(close) = rooms.closing() {
@@ -191,48 +212,23 @@ impl<G: Game> Runner<G> {
         usize::from(JOINS_PER_S / self.board.tick_hz()).max(JOINS_PER_TICK_MIN)
     }
 
-    /// In the order of the clients' ids, so that the room sees the same order whoever was faster.
     fn hear_connections(&mut self) {
         let now = self.clock.now();
-        let Self { room, seats, inbox, .. } = self;
-        seats.retain(|client, seat| {
-            if seat.link.gone() {
-                room.handle(Event::Leave { client: *client }, now);
-                return false;
-            }
-            let writable = seat.link.writable();
-            if writable != seat.told_writable {
-                seat.told_writable = writable;
-                room.handle(Event::Writable { client: *client, writable }, now);
-            }
-            seat.link.collect(inbox);
-            for (arrived, message) in inbox.drain(..) {
-                room.handle(Event::Message { client: *client, message }, arrived);
-            }
-            true
+        self.seats.sweep(now);
+        let Self { room, seats, .. } = self;
+        seats.hear(|client, heard| match heard {
+            Heard::Left => room.handle(Event::Leave { client }, now),
+            Heard::Writable(writable) => room.handle(Event::Writable { client, writable }, now),
+            Heard::Message(arrived, message) => room.handle(Event::Message { client, message }, arrived),
         });
     }
 
     fn hand_out(&mut self) {
         while let Some(output) = self.room.poll_output() {
             match output {
-                Output::Send { client, bytes } => {
-                    if let Some(seat) = self.seats.get(&client) {
-                        seat.link.send(bytes, &mut self.frame);
-                    }
-                }
-                Output::Close { client, close } => {
-                    if let Some(seat) = self.seats.remove(&client) {
-                        seat.link.close(&close);
-                    }
-                }
+                Output::Send { client, bytes } => self.seats.send(client, bytes),
+                Output::Close { client, close } => self.seats.close(client, &close),
             }
-        }
-    }
-
-    fn abandon(&mut self, close: &Close) {
-        for seat in std::mem::take(&mut self.seats).into_values() {
-            seat.link.close(close);
         }
     }
 }

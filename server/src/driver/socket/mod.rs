@@ -27,6 +27,8 @@ mod outbox;
 
 mod encrypted;
 
+mod plain;
+
 pub(super) use stream::Stream;
 
 pub(super) use assembly::Bounds;
@@ -34,6 +36,9 @@ pub(super) use reader::{Failure, FrameReader, ReadSide, Received, Vitals};
 
 pub(super) use framing::{binary, message, text};
 pub(super) use outbox::{Driven, Outbox};
+pub(super) use plain::Plain;
+#[cfg(test)]
+pub(super) use plain::PlainRead;
 
 /// Which kind of message a subprotocol uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,16 +5,15 @@
 //! held for one non-blocking write at most.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use socket2::SockRef;
 use tickwire_shared::{Close, CloseCode};
-use tokio::net::tcp::OwnedWriteHalf;
 use tokio::sync::Notify;
 
 use super::encrypted::Encrypted;
 use super::framing;
+use super::plain::Plain;
 use super::stream::WriteHalf;
 use crate::driver::tally::Ended;
 
@@ -41,7 +40,7 @@ pub(in crate::driver) struct Outbox {
 
 /// How bytes leave.
 enum Wire {
-    Plain(OwnedWriteHalf),
+    Plain(Arc<Plain>),
     /// Locked by whoever drives.
     Tls(Box<tokio::sync::Mutex<Encrypted>>),
 }
@@ -107,7 +106,7 @@ enum Flushed {
 impl Outbox {
     pub(in crate::driver) fn new(half: WriteHalf) -> Self {
         let wire = match half {
-            WriteHalf::Plain(half) => Wire::Plain(half),
+            WriteHalf::Plain(socket) => Wire::Plain(socket),
             WriteHalf::Tls(half) => Wire::Tls(Box::new(tokio::sync::Mutex::new(Encrypted::new(half)))),
         };
         Self {
@@ -128,8 +127,8 @@ impl Outbox {
             return Sent::Refused;
         }
         let mut written = 0;
-        if let (Wire::Plain(half), true) = (&self.wire, queue.is_empty()) {
-            match half.try_write(frame) {
+        if let (Wire::Plain(socket), true) = (&self.wire, queue.is_empty()) {
+            match socket.try_write(frame) {
                 Ok(count) => written = count,
                 Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
                 Err(_) => return self.break_off(&mut queue),
@@ -202,18 +201,18 @@ impl Outbox {
     /// be dropped and begun again: what is half sent is remembered.
     pub(in crate::driver) async fn drive(&self, stall: Duration) -> Driven {
         match &self.wire {
-            Wire::Plain(half) => self.drive_plain(half, stall).await,
+            Wire::Plain(socket) => self.drive_plain(socket, stall).await,
             Wire::Tls(encrypted) => encrypted.lock().await.drive(self, stall).await,
         }
     }
 
-    async fn drive_plain(&self, half: &OwnedWriteHalf, stall: Duration) -> Driven {
+    async fn drive_plain(&self, socket: &Plain, stall: Duration) -> Driven {
         loop {
-            match self.flush(half) {
+            match self.flush(socket) {
                 Flushed::Empty => self.work.notified().await,
                 Flushed::CloseSent => return Driven::CloseSent,
                 Flushed::Broken => return Driven::Broken,
-                Flushed::Blocked => match tokio::time::timeout(stall, half.writable()).await {
+                Flushed::Blocked => match tokio::time::timeout(stall, socket.writable()).await {
                     Ok(Ok(())) => {}
                     Ok(Err(_)) => return Driven::Broken,
                     Err(_) => return Driven::Stalled,
@@ -226,9 +225,7 @@ impl Outbox {
     pub(in crate::driver) async fn shutdown(&self) {
         // A peer that is gone already needs no telling.
         match &self.wire {
-            Wire::Plain(half) => {
-                let _ = SockRef::from(half.as_ref()).shutdown(std::net::Shutdown::Write);
-            }
+            Wire::Plain(socket) => socket.shutdown(std::net::Shutdown::Write),
             Wire::Tls(encrypted) => encrypted.lock().await.shutdown().await,
         }
     }
@@ -289,14 +286,14 @@ impl Outbox {
         true
     }
 
-    fn flush(&self, half: &OwnedWriteHalf) -> Flushed {
+    fn flush(&self, socket: &Plain) -> Flushed {
         let mut queue = self.lock();
         loop {
             if queue.broken {
                 return Flushed::Broken;
             }
             if queue.sent < queue.pending.len() {
-                match half.try_write(&queue.pending[queue.sent..]) {
+                match socket.try_write(&queue.pending[queue.sent..]) {
                     Ok(count) => queue.sent += count,
                     Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => return Flushed::Blocked,
                     Err(_) => {
@@ -349,8 +346,8 @@ mod tests {
         let (peer, accepted) = tokio::join!(TcpStream::connect(address), listener.accept());
         let (stream, _) = accepted.expect("a connection");
         stream.writable().await.expect("writable");
-        SockRef::from(&stream).set_send_buffer_size(8192).expect("a small buffer");
-        (Outbox::new(WriteHalf::Plain(stream.into_split().1)), peer.expect("connected"))
+        socket2::SockRef::from(&stream).set_send_buffer_size(8192).expect("a small buffer");
+        (Outbox::new(WriteHalf::Plain(Arc::new(Plain::new(stream)))), peer.expect("connected"))
     }
 
     #[tokio::test]

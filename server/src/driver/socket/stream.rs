@@ -5,12 +5,14 @@
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use tokio::io::{self as tokio_io, AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio_rustls::server::TlsStream;
+
+use super::plain::{Plain, PlainRead};
 
 /// A connection as HTTP sees it.
 pub(in crate::driver) enum Stream {
@@ -20,13 +22,13 @@ pub(in crate::driver) enum Stream {
 
 /// What is read from.
 pub(in crate::driver) enum ReadHalf {
-    Plain(OwnedReadHalf),
+    Plain(PlainRead),
     Tls(tokio_io::ReadHalf<Box<TlsStream<TcpStream>>>),
 }
 
 /// What is written to.
 pub(in crate::driver) enum WriteHalf {
-    Plain(OwnedWriteHalf),
+    Plain(Arc<Plain>),
     Tls(tokio_io::WriteHalf<Box<TlsStream<TcpStream>>>),
 }
 
@@ -35,13 +37,23 @@ impl Stream {
     pub(in crate::driver) fn split(self) -> (ReadHalf, WriteHalf) {
         match self {
             Self::Plain(stream) => {
-                let (read, write) = stream.into_split();
-                (ReadHalf::Plain(read), WriteHalf::Plain(write))
+                let socket = Arc::new(Plain::new(stream));
+                (ReadHalf::Plain(PlainRead(Arc::clone(&socket))), WriteHalf::Plain(socket))
             }
             Self::Tls(stream) => {
                 let (read, write) = tokio_io::split(stream);
                 (ReadHalf::Tls(read), WriteHalf::Tls(write))
             }
+        }
+    }
+}
+
+impl ReadHalf {
+    /// The socket, if it can change hands.
+    pub(in crate::driver) fn plain(&self) -> Option<Arc<Plain>> {
+        match self {
+            Self::Plain(read) => Some(Arc::clone(&read.0)),
+            Self::Tls(_) => None,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The real server beside three yardsticks, in the same minute, with the same measuring client:
-//! - `floor`: plain non-blocking writes of as many bytes to as many sockets, and nothing else;
-//! - `floor with reading`: the same, and it takes as many messages of the clients as the real server was sent;
+//! - `floor`: plain non-blocking writes of the very same bytes to the same clients, and nothing else;
+//! - `floor with reading`: the same, and it takes what the clients send;
 //! - `plain`: tokio-tungstenite, what each client sees by bincode once per tick.
 //!
 //! Each one is a process of its own, whose CPU time is read from the system. Whatever is measured has to have done its
@@ -17,10 +17,10 @@ use clap::{Parser, ValueEnum};
 use peers::Peer;
 use players::{Count, Players};
 
-/// Frame sizes that are handed on to the floor.
-const SIZES_MAX: usize = 20_000;
 /// Before measuring, for joins and for what is told once.
 const WARM_UP: Duration = Duration::from_secs(3);
+/// After measuring the real server, so that the floor does not run out of what to send.
+const SPARE: Duration = Duration::from_secs(2);
 
 #[derive(Parser)]
 #[command(about = "Compares the server's cost with plain writes and with a plain full-state server")]
@@ -62,6 +62,11 @@ enum Inputs {
     /// A stick, or a mouse in motion.
     EachTick,
 }
+
+/// Share of the ticks whose snapshots have to arrive for a run to count.
+const RATE_MIN: f64 = 0.95;
+/// Runs below that which are repeated: other programs took the machine.
+const BUSY_MAX: u32 = 4;
 
 /// What is played, by all peers alike.
 #[derive(Clone, Copy, Debug)]
@@ -126,9 +131,17 @@ async fn compare(arguments: &Arguments, scene: Scene) -> f64 {
     let mut runs = vec![Vec::new(); peers.len()];
     for run in 0..arguments.runs {
         eprintln!("{} clients, run {} of {}", scene.clients, run + 1, arguments.runs);
-        let (mut sizes, mut ours) = (Vec::new(), Figures::default());
+        let (mut recorded, mut ours) = (Vec::new(), Figures::default());
         for (peer, figures) in peers.iter().zip(&mut runs) {
-            let measured = measure(*peer, scene, arguments.seconds, &mut sizes, ours).await;
+            let mut measured = measure(*peer, scene, arguments.seconds, &mut recorded).await;
+            for _ in 0..BUSY_MAX {
+                if measured.snapshots > 30.0 * RATE_MIN {
+                    break;
+                }
+                eprintln!("the machine is busy: {} is measured again", peer.name());
+                measured = measure(*peer, scene, arguments.seconds, &mut recorded).await;
+            }
+            check(*peer, scene, &measured, &ours);
             if *peer == Peer::Tickwire {
                 ours = measured;
             }
@@ -196,23 +209,22 @@ fn median(runs: &[Figures]) -> Figures {
     }
 }
 
-/// One run. `sizes` are filled in by our server's run and handed on to the floor's; `ours` is what its clients sent.
-async fn measure(peer: Peer, scene: Scene, seconds: u64, sizes: &mut Vec<u32>, ours: Figures) -> Figures {
-    let server = peers::start(peer, &scene, sizes);
+/// One run. `recorded` is filled in by our server's run and handed on to the floor's.
+async fn measure(peer: Peer, scene: Scene, seconds: u64, recorded: &mut Vec<Vec<u8>>) -> Figures {
+    let server = peers::start(peer, &scene, recorded);
     tokio::time::sleep(Duration::from_millis(700)).await;
     let mut players = Players::default();
-    let send_every_frames = ours.snapshots / ours.messages.max(0.001);
-    players.connect(peer, &scene, &server.address, send_every_frames, ours.message_bytes).await;
+    players.connect(peer, &scene, &server.address).await;
     tokio::time::sleep(WARM_UP).await;
     let before = (server.cpu_micros(), players.count());
-    players.note_sizes(SIZES_MAX);
     tokio::time::sleep(Duration::from_secs(seconds)).await;
     let after = (server.cpu_micros(), players.count());
     let rss_mib = server.rss_kib() / 1024.0;
     if peer == Peer::Tickwire {
-        *sizes = players.take_sizes();
+        tokio::time::sleep(SPARE).await;
+        *recorded = players.take_recorded();
     }
-    assert_eq!(players.ended(), 0, "{}: clients were closed", peer.name());
+    assert_eq!(players.endings(), Vec::<String>::new(), "{}: clients were closed", peer.name());
     drop(server);
     let Count { snapshots, bytes, messages, message_bytes, entities, mismatches } = after.1.since(before.1);
     assert_eq!(mismatches, 0, "a replica differed");
@@ -226,7 +238,6 @@ async fn measure(peer: Peer, scene: Scene, seconds: u64, sizes: &mut Vec<u32>, o
         visible: entities as f64 / snapshots as f64,
         rss_mib,
     };
-    check(peer, scene, &figures, &ours);
     figures
 }
 
@@ -236,21 +247,22 @@ fn check(peer: Peer, scene: Scene, figures: &Figures, ours: &Figures) {
         let fits = (value - wanted).abs() <= wanted * share;
         assert!(fits, "{}: {value:.1} {what}, wanted {wanted:.1}", peer.name());
     };
-    near("snapshots per client and second", figures.snapshots, 30.0, 0.05);
-    let measured_ours = ours.snapshots > 0.0;
-    match peer {
-        Peer::Tickwire | Peer::Plain => {
-            if scene.view_radius_m == ALL.1 {
-                near("entities in view", figures.visible, f64::from(scene.clients + scene.drones), 0.05);
-            }
-            if peer == Peer::Plain && measured_ours {
-                near("entities in view", figures.visible, ours.visible, 0.15);
-            }
-        }
-        Peer::Floor => near("bytes per client and second", figures.bytes, ours.bytes, 0.05),
-        Peer::FloorWithReading => {
-            near("bytes per client and second", figures.bytes, ours.bytes, 0.05);
-            near("messages per client and second", figures.messages, ours.messages, 0.1);
-        }
+    near("snapshots per client and second", figures.snapshots, 30.0, 1.0 - RATE_MIN);
+    if ours.snapshots > 0.0 {
+        // The plain server has no hysteresis.
+        near(
+            "entities in view",
+            figures.visible,
+            ours.visible,
+            if peer == Peer::Plain { 0.15 } else { 0.05 },
+        );
+    } else if scene.view_radius_m == ALL.1 {
+        near("entities in view", figures.visible, f64::from(scene.clients + scene.drones), 0.05);
+    }
+    if matches!(peer, Peer::Floor | Peer::FloorWithReading) {
+        near("bytes per client and second", figures.bytes, ours.bytes, 0.05);
+        // A client sends one input per tick of its clock, which nobody steers here: that shows when each is another.
+        let share = if scene.inputs == Inputs::EachTick { 0.6 } else { 0.1 };
+        near("messages per client and second", figures.messages, ours.messages, share);
     }
 }

@@ -50,8 +50,8 @@ impl Drop for Server {
     }
 }
 
-/// Starts a peer; the floor sends frames of these sizes.
-pub(super) fn start(peer: Peer, scene: &Scene, sizes: &[u32]) -> Server {
+/// Starts a peer; the floor sends what was recorded.
+pub(super) fn start(peer: Peer, scene: &Scene, recorded: &[Vec<u8>]) -> Server {
     let here = std::env::current_exe().expect("a program knows where it is");
     let folder = here.parent().expect("a folder").to_owned();
     let port = scene.port + peer as u16;
@@ -82,8 +82,11 @@ pub(super) fn start(peer: Peer, scene: &Scene, sizes: &[u32]) -> Server {
     let mut child =
         child.expect("all servers are built: cargo build --release -p tickwire-server -p tickwire-tests");
     if let (Some(mut input), Peer::Floor | Peer::FloorWithReading) = (child.stdin.take(), peer) {
-        let lines: String = sizes.iter().map(|size| format!("{size}\n")).collect();
-        input.write_all(lines.as_bytes()).expect("the floor reads sizes");
+        for messages in recorded {
+            let length = (messages.len() as u32).to_le_bytes();
+            let written = input.write_all(&length).and_then(|()| input.write_all(messages));
+            written.expect("the floor reads what it will send");
+        }
     }
     Server { child, address }
 }

@@ -1,11 +1,11 @@
 //! The clients that measure: all of them in this process, each reading and decoding whatever it is sent.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use glam::Vec2;
-use tickwire_demo::transport::{self, Connection, Event};
+use tickwire_demo::transport::{self, Connection, Ending, Event};
 use tickwire_shared::arena::{Arena, ArenaEntity, ArenaInput};
 use tickwire_shared::client::{Identity, Session};
 use tickwire_shared::wire::codec;
@@ -19,10 +19,16 @@ use super::{Inputs, Scene};
 /// Between changes of one client's input.
 const HOLD_MICROS: u64 = 500_000;
 
+/// Clients join in groups, so that even a busy machine keeps up.
+const JOINS_AT_ONCE: u32 = 50;
+const JOINS_PAUSE: Duration = Duration::from_millis(50);
+
 /// The clients of one run.
 #[derive(Default)]
 pub(super) struct Players {
     tasks: Vec<JoinHandle<()>>,
+    /// For each client what it was sent, each message behind its length.
+    recorded: Vec<Arc<Mutex<Vec<u8>>>>,
     board: Arc<Board>,
 }
 
@@ -35,9 +41,7 @@ struct Board {
     message_bytes: AtomicU64,
     entities: AtomicU64,
     mismatches: AtomicU64,
-    /// Sizes of frames are noted while there are fewer.
-    sizes_max: AtomicU64,
-    sizes: Mutex<Vec<u32>>,
+    endings: Mutex<Vec<String>>,
 }
 
 /// The same at one moment.
@@ -67,27 +71,23 @@ impl Count {
 }
 
 impl Players {
-    /// Connects the scene's clients. Those of the floor send a message of `message_bytes` every `send_every` frames.
-    pub(super) async fn connect(
-        &mut self,
-        peer: Peer,
-        scene: &Scene,
-        address: &str,
-        send_every: f64,
-        message_bytes: f64,
-    ) {
+    /// Connects the scene's clients. Those of the floor are the real server's, which are told the same again.
+    pub(super) async fn connect(&mut self, peer: Peer, scene: &Scene, address: &str) {
         for number in 0..scene.clients {
+            if number % JOINS_AT_ONCE == 0 {
+                tokio::time::sleep(JOINS_PAUSE).await;
+            }
             let endpoint = address.parse().expect("an address");
             let connection = transport::connect(&endpoint, None).await.expect("the server answers");
             let board = Arc::clone(&self.board);
-            self.tasks.push(match peer {
-                Peer::Tickwire => tokio::spawn(play(connection, number, scene.inputs, board)),
-                Peer::Plain => tokio::spawn(play_plainly(connection, number, scene.inputs, board)),
-                Peer::Floor => tokio::spawn(listen(connection, f64::INFINITY, 0, board)),
-                Peer::FloorWithReading => {
-                    tokio::spawn(listen(connection, send_every, message_bytes.round() as usize, board))
-                }
-            });
+            if peer == Peer::Plain {
+                self.tasks.push(tokio::spawn(play_plainly(connection, number, scene.inputs, board)));
+                continue;
+            }
+            let recorded = Arc::new(Mutex::new(Vec::new()));
+            self.recorded.push(Arc::clone(&recorded));
+            let player = Player { number, inputs: scene.inputs, recorded, board };
+            self.tasks.push(tokio::spawn(player.play(connection)));
         }
     }
 
@@ -103,19 +103,20 @@ impl Players {
         }
     }
 
-    /// Clients whose connection is over.
-    pub(super) fn ended(&self) -> usize {
-        self.tasks.iter().filter(|task| task.is_finished()).count()
+    /// How connections ended.
+    pub(super) fn endings(&self) -> Vec<String> {
+        self.board.endings.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// From now on the sizes of frames are noted, so many of them.
-    pub(super) fn note_sizes(&self, sizes_max: usize) {
-        self.board.sizes_max.store(sizes_max as u64, Ordering::Relaxed);
+    /// What each client was sent.
+    pub(super) fn take_recorded(&self) -> Vec<Vec<u8>> {
+        let take = |recorded: &Arc<Mutex<Vec<u8>>>| std::mem::take(&mut *lock(recorded));
+        self.recorded.iter().map(take).collect()
     }
+}
 
-    pub(super) fn take_sizes(&self) -> Vec<u32> {
-        std::mem::take(&mut self.board.sizes.lock().unwrap_or_else(PoisonError::into_inner))
-    }
+fn lock(recorded: &Mutex<Vec<u8>>) -> MutexGuard<'_, Vec<u8>> {
+    recorded.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Drop for Players {
@@ -126,16 +127,13 @@ impl Drop for Players {
 
 impl Board {
     fn frame(&self, bytes: usize, entities: usize) {
-        let snapshots = self.snapshots.fetch_add(1, Ordering::Relaxed);
+        self.snapshots.fetch_add(1, Ordering::Relaxed);
         self.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
         self.entities.fetch_add(entities as u64, Ordering::Relaxed);
-        // A stride that is no multiple of anything, so that frames of all clients and ticks are among them.
-        if snapshots.is_multiple_of(13) {
-            let mut sizes = self.sizes.lock().unwrap_or_else(PoisonError::into_inner);
-            if (sizes.len() as u64) < self.sizes_max.load(Ordering::Relaxed) {
-                sizes.push(bytes as u32);
-            }
-        }
+    }
+
+    fn end(&self, ending: &Ending) {
+        self.endings.lock().unwrap_or_else(PoisonError::into_inner).push(ending.to_string());
     }
 
     fn message(&self, bytes: usize) {
@@ -178,33 +176,50 @@ fn ticks() -> tokio::time::Interval {
     timer
 }
 
-async fn play(mut connection: Connection, number: u32, inputs: Inputs, board: Arc<Board>) {
-    let mut hand = Hand::new(number, inputs);
-    let mut session = Session::<Arena>::new(Identity::default()).expect("a schema");
-    let mut timer = ticks();
-    loop {
-        tokio::select! {
-            event = connection.next() => {
-                let Event::Message { bytes, at } = event else { return };
-                let frames = session.stats().frames;
-                session.handle_message(&bytes, at).expect("valid messages");
-                if session.stats().frames > frames {
-                    let slots = session.replica().map_or(0, |replica| replica.slots().len());
-                    board.frame(bytes.len(), slots + 1);
+/// One client of the real server.
+struct Player {
+    number: u32,
+    inputs: Inputs,
+    recorded: Arc<Mutex<Vec<u8>>>,
+    board: Arc<Board>,
+}
+
+impl Player {
+    async fn play(self, mut connection: Connection) {
+        let mut hand = Hand::new(self.number, self.inputs);
+        let mut session = Session::<Arena>::new(Identity::default()).expect("a schema");
+        let mut timer = ticks();
+        loop {
+            tokio::select! {
+                event = connection.next() => match event {
+                    Event::Message { bytes, at } => self.take(&mut session, &bytes, at),
+                    Event::Ended(ending) => return self.board.end(&ending),
+                },
+                _ = timer.tick() => {
+                    if let Some(input) = hand.changed() {
+                        session.set_input(input, tickwire_demo::time::now());
+                    }
                 }
-                board.mismatches.fetch_max(session.stats().mismatches, Ordering::Relaxed);
             }
-            _ = timer.tick() => {
-                if let Some(input) = hand.changed() {
-                    session.set_input(input, tickwire_demo::time::now());
-                }
+            while session.poll_happening().is_some() {}
+            while let Some(bytes) = session.poll_transmit(tickwire_demo::time::now()) {
+                self.board.message(bytes.len());
+                connection.send(bytes).await;
             }
         }
-        while session.poll_happening().is_some() {}
-        while let Some(bytes) = session.poll_transmit(tickwire_demo::time::now()) {
-            board.message(bytes.len());
-            connection.send(bytes).await;
+    }
+
+    fn take(&self, session: &mut Session<Arena>, bytes: &[u8], at: Micros) {
+        let frames = session.stats().frames;
+        session.handle_message(bytes, at).expect("valid messages");
+        if session.stats().frames > frames {
+            let slots = session.replica().map_or(0, |replica| replica.slots().len());
+            self.board.frame(bytes.len(), slots + 1);
         }
+        self.board.mismatches.fetch_max(session.stats().mismatches, Ordering::Relaxed);
+        let mut recorded = lock(&self.recorded);
+        recorded.extend_from_slice(&(bytes.len() as u32).to_le_bytes());
+        recorded.extend_from_slice(bytes);
     }
 }
 
@@ -214,7 +229,10 @@ async fn play_plainly(mut connection: Connection, number: u32, inputs: Inputs, b
     loop {
         tokio::select! {
             event = connection.next() => {
-                let Event::Message { bytes, .. } = event else { return };
+                let bytes = match event {
+                    Event::Message { bytes, .. } => bytes,
+                    Event::Ended(ending) => return board.end(&ending),
+                };
                 let (_, entities): (u32, Vec<(NetId, ArenaEntity)>) =
                     codec::decode_blob(&bytes).expect("valid messages");
                 board.frame(bytes.len(), entities.len());
@@ -226,20 +244,6 @@ async fn play_plainly(mut connection: Connection, number: u32, inputs: Inputs, b
                     connection.send(bytes).await;
                 }
             }
-        }
-    }
-}
-
-/// Takes frames that mean nothing, and sends messages that mean nothing.
-async fn listen(mut connection: Connection, send_every: f64, message_bytes: usize, board: Arc<Board>) {
-    let mut due = 0.0;
-    while let Event::Message { bytes, .. } = connection.next().await {
-        board.frame(bytes.len(), 0);
-        due += 1.0 / send_every;
-        if due >= 1.0 {
-            due -= 1.0;
-            board.message(message_bytes);
-            connection.send(vec![0; message_bytes]).await;
         }
     }
 }
