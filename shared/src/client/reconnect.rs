@@ -11,7 +11,7 @@ const SPREAD_MICROS_MAX: u64 = 30_000_000;
 /// No server makes anybody wait for longer.
 const RETRY_AFTER_MS_MAX: u32 = 600_000;
 /// A session that lasted this long makes the attempts before it forgotten.
-const STEADY_MICROS: u64 = 10_000_000;
+const STEADY_MICROS: u64 = 3_000_000;
 
 /// One client's patience.
 #[derive(Clone, Debug, Default)]
