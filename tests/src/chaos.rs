@@ -128,6 +128,9 @@ pub struct ChaosGame {
     pub entities: u32,
     /// What was done.
     pub done: Done,
+    /// The same, in the order in which it was done.
+    #[serde(skip)]
+    pub log: Vec<&'static str>,
     /// Commands as they came, by client.
     pub commands: BTreeMap<ClientId, Vec<u32>>,
     /// Panics at this tick, to see what becomes of the room.
@@ -160,6 +163,7 @@ impl ChaosGame {
             radius,
             entities,
             done: Done::new(),
+            log: Vec::new(),
             commands: BTreeMap::new(),
             panic_at: None,
             veil: 0,
@@ -181,7 +185,8 @@ impl ChaosGame {
         seats.map(|(client, _)| *client).collect()
     }
 
-    fn did(&mut self, what: &str) {
+    fn did(&mut self, what: &'static str) {
+        self.log.push(what);
         *self.done.entry(what.to_owned()).or_default() += 1;
     }
 
