@@ -128,6 +128,9 @@ pub struct ChaosGame {
     pub entities: u32,
     /// What was done.
     pub done: Done,
+    /// The same, in the order in which it was done.
+    #[serde(skip)]
+    pub log: Vec<&'static str>,
     /// Commands as they came, by client.
     pub commands: BTreeMap<ClientId, Vec<u32>>,
     /// Panics at this tick, to see what becomes of the room.
@@ -160,6 +163,7 @@ impl ChaosGame {
             radius,
             entities,
             done: Done::new(),
+            log: Vec::new(),
             commands: BTreeMap::new(),
             panic_at: None,
             veil: 0,
@@ -181,18 +185,15 @@ impl ChaosGame {
         seats.map(|(client, _)| *client).collect()
     }
 
-    fn did(&mut self, what: &str) {
+    fn did(&mut self, what: &'static str) {
+        self.log.push(what);
         *self.done.entry(what.to_owned()).or_default() += 1;
     }
 
     fn spawn(&mut self, stage: &mut Stage<'_, Chaos>, dice: &mut Dice) -> EntityKey {
         self.did("spawn");
         let place = Vec3::new(dice.between(-90.0, 90.0), dice.between(-90.0, 90.0), dice.between(-9.0, 9.0));
-        let state = match dice.below(5) {
-            0 | 1 => ChaosEntity::Body(Body { position: place, ..Body::default() }),
-            2 | 3 => ChaosEntity::Piece(Piece { position: place.truncate(), ..Piece::default() }),
-            _ => ChaosEntity::Score(Score::default()),
-        };
+        let state = ChaosEntity::at(place, dice);
         let owners = self.owners();
         let owner =
             (!owners.is_empty() && dice.one_in(3)).then(|| owners[dice.below(owners.len() as u32) as usize]);
@@ -236,10 +237,31 @@ impl ChaosGame {
             _ => {}
         }
         let Some(entity) = stage.world.get_mut(key) else { return };
-        match &mut entity.state {
-            ChaosEntity::Body(body) => stir_body(body, dice),
-            ChaosEntity::Piece(piece) => stir_piece(piece, dice, self.hidden_salt, self.leak),
-            ChaosEntity::Score(score) => {
+        if let ChaosEntity::Piece(piece) = &mut entity.state {
+            stir_piece(piece, dice, self.hidden_salt, self.leak);
+        } else {
+            entity.state.stir(dice);
+        }
+    }
+}
+
+impl ChaosEntity {
+    /// One of the kinds, by chance, at a place.
+    #[must_use]
+    pub fn at(place: Vec3, dice: &mut Dice) -> Self {
+        match dice.below(5) {
+            0 | 1 => Self::Body(Body { position: place, ..Body::default() }),
+            2 | 3 => Self::Piece(Piece { position: place.truncate(), ..Piece::default() }),
+            _ => Self::Score(Score::default()),
+        }
+    }
+
+    /// Changes it as it happens in a tick.
+    pub fn stir(&mut self, dice: &mut Dice) {
+        match self {
+            Self::Body(body) => stir_body(body, dice),
+            Self::Piece(piece) => stir_piece(piece, dice, 0, Leak::Nothing),
+            Self::Score(score) => {
                 if dice.one_in(8) {
                     score.points = score.points.wrapping_add(1) % 1001;
                 }

@@ -97,7 +97,8 @@ impl Packer {
         let private_due = continuity.slots == Slots::Reset || client.private[..stride] != private[..stride];
         let avatar =
             parts.seen.viewpoint.avatar.and_then(|key| snapshot.world.get(key)).map(|entity| entity.id);
-        let avatar_due = client.avatar != avatar;
+        // Who is told everything anew may be wrong in this too; at first Welcome has just said it.
+        let avatar_due = client.avatar != avatar || counts.resync && continuity.slots == Slots::Reset;
         let events = fitting(parts.events, parts.bytes_max);
         let other_bytes = HEADER_BYTES + events.iter().map(|event| event.bytes.len() + 3).sum::<usize>();
         let bits = (parts.bytes_max as i64 - other_bytes as i64) * 8;

@@ -71,6 +71,8 @@ const TAG: i64 = 1;
 pub struct Client {
     schema: Schema,
     codes: Codes,
+    /// Other codes, and the tick of the first frame that is coded with them.
+    next: Option<(i64, Codes)>,
     cadences: Cadences,
     /// Of the last frame.
     pub tick: i64,
@@ -87,7 +89,12 @@ impl Client {
     #[must_use]
     pub fn new(schema: Schema, codes: Codes, cadences: Cadences, tick: i64, avatar: Option<i64>) -> Self {
         let private = [0; 4].map(|_| vec![0; schema.private.columns()]);
-        Self { schema, codes, cadences, tick, avatar, slots: Vec::new(), private }
+        Self { schema, codes, next: None, cadences, tick, avatar, slots: Vec::new(), private }
+    }
+
+    /// Other codes are used from the frame of a tick on.
+    pub fn announced(&mut self, from: i64, codes: Codes) {
+        self.next = Some((from, codes));
     }
 
     /// Reads a frame, writes it again, and applies it.
@@ -116,6 +123,13 @@ impl Client {
         self.tick + ((low - self.tick + (1 << 15)).rem_euclid(1 << 16) - (1 << 15))
     }
 
+    fn codes_at(&self, tick: i64) -> &Codes {
+        match &self.next {
+            Some((from, codes)) if tick >= *from => codes,
+            _ => &self.codes,
+        }
+    }
+
     /// A frame. `told` is ignored when the tape is read.
     fn frame(&self, tape: &mut Tape, told: &Frame) -> Result<Frame, Refused> {
         let mut read = Frame::default();
@@ -141,13 +155,13 @@ impl Client {
         if flags & 4 != 0 {
             let seen = Seen::new(&self.schema.private, View::Owner);
             let next = told.private.clone().unwrap_or(Next::Moved(empty[0].clone()));
-            read.private = Some(update(tape, &self.codes, &seen, private, &next)?);
+            read.private = Some(update(tape, self.codes_at(now), &seen, private, &next)?);
         }
         if flags & 8 != 0 {
             read.events = Some(events(tape, told.events.as_deref().unwrap_or_default())?);
         }
         if flags & 16 != 0 {
-            let Self { codes, schema, cadences, .. } = self;
+            let (codes, Self { schema, cadences, .. }) = (self.codes_at(now), self);
             let before = Before { codes, schema, cadences, slots, ticks: (self.tick, now) };
             read.edits = Some(edits(tape, &before, &told.edits.clone().unwrap_or_default())?);
         }
@@ -201,7 +215,7 @@ impl Client {
             due.iter().map(|index| (slots[*index].seen.clone(), slots[*index].window.clone())).collect();
         let nothing = vec![None; held.len()];
         let nexts = if let Told::Stream(nexts) = told { nexts } else { &nothing };
-        stream(tape, &self.codes, &held, nexts).map(Told::Stream)
+        stream(tape, self.codes_at(now), &held, nexts).map(Told::Stream)
     }
 
     fn resync(&self, tape: &mut Tape, edits: &Edits, now: i64, told: &Told) -> Result<Told, Refused> {
@@ -212,7 +226,7 @@ impl Client {
             .collect();
         let nothing = vec![None; held.len()];
         let told = if let Told::Resync(told) = told { told } else { &nothing };
-        caught_up(tape, &self.codes, &held, told).map(Told::Resync)
+        caught_up(tape, self.codes_at(now), &held, told).map(Told::Resync)
     }
 
     fn apply(&mut self, frame: &Frame) {

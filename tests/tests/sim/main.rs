@@ -13,4 +13,5 @@ mod secrecy;
 mod slow_clients;
 mod storm;
 mod tag;
+mod unseen;
 mod wide;

@@ -14,9 +14,9 @@ use tickwire_tests::chaos::{Chaos, ChaosGame};
 use tickwire_tests::link::Profile;
 use tickwire_tests::recordings;
 use tickwire_tests::seeds::{Dice, for_seeds, seed_count};
-use tickwire_tests::sim::Sim;
+use tickwire_tests::sim::{Sim, SimClient};
 
-const TICKS: u32 = 500;
+const TICKS: u32 = 300;
 const MOBILE: Profile = Profile {
     delay_micros: 40_000,
     jitter_micros: 20_000,
@@ -25,12 +25,61 @@ const MOBILE: Profile = Profile {
 };
 const NARROW: Profile = Profile { delay_micros: 20_000, jitter_micros: 0, rate: 6_000, stall_micros: None };
 
-/// What the test itself does to clients, beside what the game does to entities.
-fn disturb(sim: &mut Sim<ChaosGame>, dice: &mut Dice, done: &mut BTreeMap<&'static str, u64>) {
+/// What the test does to clients.
+const DISTURBANCES: [&str; 8] = ["join", "leave", "stall", "reset", "socket", "narrow", "command", "input"];
+/// What the game does to entities.
+const OF_ENTITIES: [&str; 7] =
+    ["spawn", "despawn", "rest", "cut", "change of team", "change of owner", "change of veil"];
+
+/// Which operation came right after which, and how often.
+#[derive(Debug, Default)]
+struct Pairs(BTreeMap<(&'static str, &'static str), u64>);
+
+impl Pairs {
+    fn add(&mut self, operations: &[&'static str]) {
+        for pair in operations.windows(2) {
+            *self.0.entry((pair[0], pair[1])).or_default() += 1;
+        }
+    }
+
+    fn of(&self, first: &'static str, second: &'static str) -> u64 {
+        self.0.get(&(first, second)).copied().unwrap_or(0)
+    }
+
+    /// A row for each first operation, a column for each second one.
+    fn table(&self, names: &[&'static str]) -> String {
+        let mut table = format!("{:>16}", "");
+        names.iter().for_each(|name| table += &format!("{name:>16}"));
+        for first in names {
+            table += &format!("\n{first:>16}");
+            names.iter().for_each(|second| table += &format!("{:>16}", self.of(first, second)));
+        }
+        table
+    }
+}
+
+/// Everything that was done, over all seeds.
+#[derive(Debug, Default)]
+struct Done {
+    times: BTreeMap<String, u64>,
+    /// Disturbances, whatever entities did between them.
+    disturbances: Pairs,
+    /// Of all operations, in the order in which they were done.
+    all: Pairs,
+}
+
+impl Done {
+    fn add(&mut self, what: impl Into<String>, times: u64) {
+        *self.times.entry(what.into()).or_default() += times;
+    }
+}
+
+/// Does something to some client, and says what.
+fn disturb(sim: &mut Sim<ChaosGame>, dice: &mut Dice) -> &'static str {
     let ids: Vec<ClientId> = sim.clients.keys().copied().collect();
     let id = ids[dice.below(ids.len() as u32) as usize];
     let (now, word) = (sim.now, dice.word());
-    let what = match dice.below(14) {
+    match dice.below(14) {
         0 if ids.len() < 7 => {
             sim.join("more", if word & 1 == 0 { Profile::default() } else { MOBILE });
             "join"
@@ -42,7 +91,7 @@ fn disturb(sim: &mut Sim<ChaosGame>, dice: &mut Dice, done: &mut BTreeMap<&'stat
         2 | 3 => {
             let client = sim.client(id);
             client.stalled = !client.stalled;
-            "stall or go on"
+            "stall"
         }
         4 => {
             let tick = sim.tick();
@@ -52,11 +101,11 @@ fn disturb(sim: &mut Sim<ChaosGame>, dice: &mut Dice, done: &mut BTreeMap<&'stat
         }
         5 => {
             sim.room.handle(Event::Writable { client: id, writable: word & 3 != 0 }, now);
-            "socket full or free"
+            "socket"
         }
         6 => {
             sim.client(id).down.set_profile(if word & 1 == 0 { NARROW } else { Profile::default() });
-            "narrow or wide"
+            "narrow"
         }
         7 | 8 => {
             let _ = sim.client(id).session.send_command(word);
@@ -66,14 +115,13 @@ fn disturb(sim: &mut Sim<ChaosGame>, dice: &mut Dice, done: &mut BTreeMap<&'stat
             sim.client(id).session.set_input(word as u8, now);
             "input"
         }
-    };
-    *done.entry(what).or_default() += 1;
+    }
 }
 
 #[test]
 fn replicas_equal_the_truth_whatever_happens() {
-    let done = std::sync::Mutex::new(BTreeMap::<String, u64>::new());
-    let count = seed_count(60, 3_000);
+    let done = std::sync::Mutex::new(Done::default());
+    let count = seed_count(200, 10_000);
     for_seeds(count, |seed| {
         let mut dice = Dice::new(seed);
         let radius = [0.0, 30.0, 60.0][(seed % 3) as usize];
@@ -91,22 +139,24 @@ fn replicas_equal_the_truth_whatever_happens() {
             sim.join_with(identity, profile);
         }
         sim.run(10);
-        let mut disturbed = BTreeMap::new();
+        let (mut disturbances, mut all) = (Vec::new(), Vec::new());
         for _ in 0..TICKS {
-            if dice.one_in(3) {
-                disturb(&mut sim, &mut dice, &mut disturbed);
+            // Now and then several in a tick.
+            while dice.one_in(3) {
+                let what = disturb(&mut sim, &mut dice);
+                disturbances.push(what);
+                all.push(what);
             }
+            let before = sim.room.game().log.len();
             sim.step();
+            let log = &sim.room.game().log[before..];
+            all.extend(log.iter().filter(|what| OF_ENTITIES.contains(what)));
         }
         come_to_rest(&mut sim);
         let mut done = done.lock().expect("no other test panicked with it");
-        for (what, times) in disturbed {
-            *done.entry(what.to_owned()).or_default() += times;
-        }
-        for (what, times) in &sim.room.game().done {
-            *done.entry(format!("entity: {what}")).or_default() += times;
-        }
-        *done.entry("frames that caught up".to_owned()).or_default() += sim.room.counters().resyncs;
+        done.disturbances.add(&disturbances);
+        done.all.add(&all);
+        all.iter().for_each(|what| done.add(*what, 1));
         let counters = sim.room.counters();
         for (what, times) in [
             ("enters", counters.enters),
@@ -118,25 +168,41 @@ fn replicas_equal_the_truth_whatever_happens() {
             ("reach shrinks", counters.reach_shrinks),
             ("reach grows", counters.reach_grows),
             ("budget waits", counters.budget_client_ticks),
+            ("frames that caught up", counters.resyncs),
+            ("slots compared", sim.oracle.compared),
         ] {
-            *done.entry(what.to_owned()).or_default() += times;
+            done.add(what, times);
         }
-        *done.entry("slots compared".to_owned()).or_default() += sim.oracle.compared;
         for client in sim.clients.values() {
             let stats = client.session.stats();
-            *done.entry("checksums compared".to_owned()).or_default() += stats.checksums;
+            done.add("checksums compared", stats.checksums);
             assert_eq!(stats.mismatches, 0);
         }
     });
     let done = done.into_inner().expect("no panic");
-    eprintln!("{count} seeds, {TICKS} ticks each: {done:#?}");
-    let expected = ["join", "leave", "stall or go on", "reset", "socket full or free", "narrow or wide"];
+    println!("{count} seeds, {TICKS} ticks each: {:#?}", done.times);
+    let names = [&DISTURBANCES[..], &OF_ENTITIES[..]].concat();
+    println!("disturbances, one after the other:\n{}", done.disturbances.table(&DISTURBANCES));
+    println!("all operations, one right after the other:\n{}", done.all.table(&names));
     if std::env::var("TICKWIRE_SEED").is_err() {
-        for what in expected {
-            assert!(done.get(what).is_some_and(|times| *times > 10), "`{what}` was hardly tried");
+        for (first, second) in pairs_of(&DISTURBANCES) {
+            let times = done.disturbances.of(first, second);
+            assert!(times * 10 > count, "`{first}`, then `{second}` was hardly tried: {times} times");
         }
-        assert!(done["checksums compared"] > count && done["frames that caught up"] > count);
+        // A veil changes last in a tick, once at most, and whatever is gone is replaced in the same tick.
+        let rare = |first, second| first == "despawn" || [first, second].contains(&"change of veil");
+        for (first, second) in pairs_of(&names).into_iter().filter(|(first, second)| !rare(*first, *second)) {
+            assert!(done.all.of(first, second) > 0, "`{first}`, then `{second}` was never tried");
+        }
+        for what in ["parks", "unparks", "demotions", "promotions"] {
+            assert!(done.times[what] > count, "`{what}` happened {} times only", done.times[what]);
+        }
+        assert!(done.times["checksums compared"] > count && done.times["frames that caught up"] > count);
     }
+}
+
+fn pairs_of(names: &[&'static str]) -> Vec<(&'static str, &'static str)> {
+    names.iter().flat_map(|first| names.iter().map(|second| (*first, *second))).collect()
 }
 
 /// All obstacles are taken away; then everybody must be up to date, commands included.
@@ -149,18 +215,28 @@ fn come_to_rest(sim: &mut Sim<ChaosGame>) {
         client.down.set_profile(Profile::default());
         client.up.set_profile(Profile::default());
     }
-    // A backlog on the narrow link has to drain first.
-    sim.run(300);
-    let last = sim.tick().minus(1);
-    for id in ids {
-        let client = sim.client(id);
-        if client.closed.is_some() {
-            continue;
+    // A backlog on the narrow link has to drain first; a checksum comes every three seconds.
+    sim.run(100);
+    for _ in 0..200 {
+        if farthest_behind(sim).is_none_or(|(_, behind)| behind <= 20) {
+            break;
         }
-        let replica = client.session.replica().expect("welcomed");
-        let behind = last.since(replica.tick());
+        sim.step();
+    }
+    if let Some((id, behind)) = farthest_behind(sim) {
         assert!(behind <= 20, "{id:?} is {behind} ticks behind on a free link");
     }
+}
+
+/// Of the clients that are still connected, whoever shows the oldest tick, and how old it is.
+fn farthest_behind(sim: &Sim<ChaosGame>) -> Option<(ClientId, i32)> {
+    let last = sim.tick().minus(1);
+    let open = sim.clients.iter().filter(|(_, client)| client.closed.is_none());
+    let behind = |(id, client): (&ClientId, &SimClient<Chaos>)| {
+        let replica = client.session.replica().expect("welcomed");
+        (*id, last.since(replica.tick()))
+    };
+    open.map(behind).max_by_key(|(_, behind)| *behind)
 }
 
 #[test]

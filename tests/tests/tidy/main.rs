@@ -151,6 +151,18 @@ fn nothing_in_the_core_names_the_arena() {
 }
 
 #[test]
+fn the_plain_coder_shares_nothing_with_the_fast_one() {
+    let reference: Vec<_> =
+        sources().into_iter().filter(|(path, _)| path.starts_with("tests/src/reference/")).collect();
+    assert!(reference.len() > 5);
+    for (path, text) in reference {
+        for line in text.lines().filter(|line| line.contains("tickwire_")) {
+            assert!(line.starts_with("use tickwire_shared::schema::"), "{path}: {line}");
+        }
+    }
+}
+
+#[test]
 fn the_second_game_is_small() {
     let text = &sources()["tests/tag/src/lib.rs"];
     let code = text.lines().filter(|line| !line.trim().is_empty() && !line.trim().starts_with("//")).count();

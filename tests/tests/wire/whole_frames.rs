@@ -4,10 +4,12 @@
 use std::collections::BTreeMap;
 
 use tickwire_server::host::{Event, Output, Room, RoomConfig};
+use tickwire_shared::arena::Arena;
 use tickwire_shared::client::{Identity, Replica, Session};
 use tickwire_shared::wire::cadence::Cadences;
 use tickwire_shared::wire::codec;
-use tickwire_shared::wire::message::{ClientMessage, ResumeToken, TAG_FRAME};
+use tickwire_shared::wire::message::{ClientMessage, NewTables, ResumeToken, TAG_FRAME, TAG_TABLES};
+use tickwire_shared::wire::tables::Tables;
 use tickwire_shared::{ClientId, Micros, Protocol};
 use tickwire_tests::chaos::{Chaos, ChaosGame};
 use tickwire_tests::reference::{self, Brought, Codes, Frame, Gap, Slot, Told};
@@ -114,6 +116,12 @@ impl Pair {
             self.plain = Some(reference::Client::new(Chaos::schema(), codes, cadences, tick, avatar));
             return;
         };
+        if bytes[0] == TAG_TABLES {
+            let tables: NewTables = codec::decode(&bytes[1..]).expect("other tables");
+            plain.announced(i64::from(tables.from.0), Codes::new(&tables.file));
+            compared.add("other tables", 1);
+            return;
+        }
         assert_eq!(bytes[0], TAG_FRAME);
         let before = plain.slots.clone();
         let at = plain.tick;
@@ -165,6 +173,9 @@ fn play(seed: u64, compared: &mut Compared) {
                 room.handle(Event::Message { client: pair.id, message }, now);
             }
         }
+        if tick == 200 {
+            room.switch_tables(if seed.is_multiple_of(2) { Arena::tables() } else { Tables::generic() });
+        }
         room.tick(now);
         while let Some(output) = room.poll_output() {
             let Output::Send { client, bytes } = output else { panic!("{output:?}") };
@@ -181,7 +192,8 @@ fn play(seed: u64, compared: &mut Compared) {
 }
 
 /// What must have happened so often, with the default number of seeds.
-const EXPECTED: [(&str, u64); 33] = [
+const EXPECTED: [(&str, u64); 34] = [
+    ("other tables", 20),
     ("stream: update", 20_000),
     ("stream: still", 2_000),
     ("input ack", 500),
