@@ -28,8 +28,10 @@ struct Gate {
     bound: f64,
 }
 
-const GATES: [Gate; 2] =
-    [Gate { name: "moving", moving: true, bound: 431.5 }, Gate { name: "resting", moving: false, bound: 254.0 }];
+const GATES: [Gate; 2] = [
+    Gate { name: "moving", moving: true, bound: 431.5 },
+    Gate { name: "resting", moving: false, bound: 254.0 },
+];
 
 fn main() -> ExitCode {
     match std::env::args().nth(1) {
