@@ -390,9 +390,7 @@ impl<P: Protocol> Live<P> {
         });
         let changed = *input != self.sent && fresh_tick;
         let acknowledge = self.frames_unacknowledged >= self.welcome.ack_every;
-        // An acknowledgement rides in an input that would be due soon anyway: messages cost, not bytes.
-        let refresh_after = if acknowledge { INPUT_REFRESH_MICROS / 2 } else { INPUT_REFRESH_MICROS };
-        let refresh = self.sent_at.is_none_or(|at| now.since(at) >= refresh_after);
+        let refresh = self.sent_at.is_none_or(|at| now.since(at) >= INPUT_REFRESH_MICROS);
         if !(changed || acknowledge || refresh) {
             return None;
         }
