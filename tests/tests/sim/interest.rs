@@ -8,8 +8,8 @@ use tickwire_tests::link::Profile;
 use tickwire_tests::seeds::{for_seeds, seed_count};
 use tickwire_tests::sim::Sim;
 
-/// A roster is worked out anew at least this often, in ticks.
-const REFRESH_TICKS: usize = 4;
+/// A roster is worked out anew at least this often, in ticks: five times a second at the 30 Hz of these tests.
+const REFRESH_TICKS: usize = 6;
 
 /// How far away an entity is as clients know it; `None` is "everywhere".
 fn distance(sim: &Sim<ChaosGame>, client: ClientId, entity: &ChaosEntity) -> Option<f32> {
