@@ -26,5 +26,6 @@ mod saved;
 pub use counters::{Counters, Inputs};
 pub use crew::{Alone, Crew};
 pub use event::{ClientStatus, Event, Output, Status};
+pub use outputs::Sends;
 pub use room::{Room, RoomConfig};
 pub use saved::RestoreError;
