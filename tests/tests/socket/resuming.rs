@@ -11,10 +11,11 @@ use tickwire_shared::arena::Arena;
 use tickwire_shared::client::{Happening, Session, State};
 use tickwire_shared::wire::codec;
 use tickwire_shared::wire::message::{ClientMessage, Hello, ResumeToken};
+use tokio::io::AsyncWriteExt;
 use tokio::time::timeout;
 
 use crate::player::{ArenaSession, Player, hello, identity};
-use crate::raw::{BINARY, CLOSE, DATA, JSON, Raw, TEXT, frame};
+use crate::raw::{BINARY, CLOSE, DATA, JSON, PONG, Raw, TEXT, frame};
 use crate::server::{config, metric, start, until};
 
 type ArenaHello = ClientMessage<tickwire_shared::arena::ArenaInput, tickwire_shared::arena::Command>;
@@ -196,6 +197,20 @@ async fn who_says_goodbye_is_not_held_and_neither_is_who_misbehaves() {
     player.raw.send(&frame(CLOSE, &4999_u16.to_be_bytes())).await;
     player.raw.ending().await;
     until("it is away", || metric(&server, "tickwire_away_clients") == 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_end_that_comes_with_the_last_words_is_heard() {
+    let server = start(config()).await;
+    let mut player = Player::join(server.public_addr(), "cut", "").await;
+    play(&mut player, 3).await;
+    let begun = tokio::time::Instant::now();
+    // Both arrive before the server looks again, and nothing that it sends is refused: only the end itself tells.
+    player.raw.send(&frame(PONG, b"words")).await;
+    player.raw.stream_mut().shutdown().await.expect("half of it");
+    until("it is away", || metric(&server, "tickwire_away_clients") == 1).await;
+    // Long before its silence would have been noticed.
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
