@@ -31,7 +31,10 @@ fn room_with_client(seed: u64) -> (Room<ChaosGame>, Session<Chaos>) {
     let mut session = Session::<Chaos>::new(Identity::default()).expect("a schema");
     let hello = session.poll_transmit(Micros(0)).expect("Hello comes first");
     if let Ok(ClientMessage::<u8, u32>::Hello(hello)) = codec::decode(&hello) {
-        room.handle(Event::Join { client: CLIENT, hello, resume: ResumeToken([0; 16]) }, Micros(0));
+        room.handle(
+            Event::Join { client: CLIENT, hello, resume: ResumeToken([0; 16]), subject: None },
+            Micros(0),
+        );
     }
     (room, session)
 }
@@ -70,7 +73,10 @@ pub fn handshake(bytes: &[u8]) {
     let Ok(ClientMessage::<u8, u32>::Hello(hello)) = codec::decode(bytes) else { return };
     let (mut room, _) = room_with_client(1);
     let newcomer = ClientId(2);
-    room.handle(Event::Join { client: newcomer, hello, resume: ResumeToken([1; 16]) }, Micros(0));
+    room.handle(
+        Event::Join { client: newcomer, hello, resume: ResumeToken([1; 16]), subject: None },
+        Micros(0),
+    );
     room.tick(Micros(0));
     let mut answered = false;
     while let Some(output) = room.poll_output() {

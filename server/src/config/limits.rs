@@ -20,6 +20,10 @@ pub struct Limits {
     pub handshakes_per_address_per_s: u32,
     /// New connections that may come from it at once.
     pub handshakes_per_address_burst: u32,
+    /// Those of one address at once; IPv6 by /64. A quarter of all at most.
+    pub handshakes_per_address_max: usize,
+    /// Connections of all clients whose Hello was not accepted yet.
+    pub unauthenticated_max: usize,
     /// Whether the limits by address hold for loopback addresses too.
     pub loopback: bool,
     /// For a request's head.
@@ -80,6 +84,8 @@ impl Default for Limits {
             connections_per_address_max: 32,
             handshakes_per_address_per_s: 5,
             handshakes_per_address_burst: 20,
+            handshakes_per_address_max: 16,
+            unauthenticated_max: 512,
             loopback: false,
             head_deadline: Duration::from_secs(5),
             hello_deadline: Duration::from_secs(5),
@@ -111,6 +117,8 @@ impl Limits {
         within("limits.connections_per_address_max", self.connections_per_address_max, 1, 1_000_000)?;
         within("limits.handshakes_per_address_per_s", self.handshakes_per_address_per_s, 1, 100_000)?;
         within("limits.handshakes_per_address_burst", self.handshakes_per_address_burst, 1, 100_000)?;
+        within("limits.handshakes_per_address_max", self.handshakes_per_address_max, 1, 100_000)?;
+        within("limits.unauthenticated_max", self.unauthenticated_max, 1, 1_000_000)?;
         spans("limits.head_deadline", self.head_deadline, shortest)?;
         spans("limits.hello_deadline", self.hello_deadline, shortest)?;
         spans("limits.partial_frame_deadline", self.partial_frame_deadline, shortest)?;

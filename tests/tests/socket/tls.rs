@@ -222,6 +222,36 @@ async fn a_certificate_is_replaced_under_a_running_session() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_certificate_out_of_its_time_is_named_and_replaces_no_good_one() {
+    let (folder, expired) = (Folder::new("tls-expired"), Certificate::until_year(2020));
+    let mut config = expired.config(&folder);
+    config.tls.reload_every = Duration::from_millis(100);
+    let warnings = driver::check_files(&config).expect("it can be used");
+    assert!(warnings.len() == 1 && warnings[0].contains("THE CERTIFICATE EXPIRED"), "{warnings:?}");
+    let server = start(config.clone()).await;
+    let address = server.public_addr();
+    let served = async |certificate: &Certificate| {
+        certificate.connect(address, tokio_rustls::rustls::ALL_VERSIONS).await.is_ok()
+    };
+    let becomes = async |certificate: &Certificate| {
+        certificate.write(&folder);
+        let begun = Instant::now();
+        while !served(certificate).await {
+            assert!(begun.elapsed() < PATIENCE, "it is never served");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    assert!(!served(&expired).await, "clients refuse it");
+    let good = Certificate::new();
+    becomes(&good).await;
+    assert_eq!(driver::check_files(&config).expect("good"), Vec::<String>::new());
+    expired.write(&folder);
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert!(served(&good).await, "the good one stays");
+    becomes(&Certificate::new()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_reader_that_stops_is_paused_and_comes_back() {
     let (folder, certificate) = (Folder::new("tls-stalled"), Certificate::new());
     let server = start(certificate.config(&folder)).await;
