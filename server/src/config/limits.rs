@@ -160,4 +160,40 @@ mod tests {
         }
         assert_eq!(count, reference.matches("| `limits.").count(), "CONFIG.md lists a limit that is none");
     }
+
+    #[test]
+    fn so_do_all_other_numbers_and_times() {
+        const NO_LIMITS: [&str; 2] = ["seed", "tick_hz"];
+        let reference = include_str!("../../../CONFIG.md");
+        let whole = toml::Table::try_from(super::super::Config::default()).expect("toml");
+        let section =
+            |name: &str| whole.get(name).and_then(toml::Value::as_table).cloned().unwrap_or_default();
+        let of = |prefix: &str, table: toml::Table| -> Vec<(String, toml::Value)> {
+            table.into_iter().map(|(key, value)| (format!("{prefix}{key}"), value)).collect()
+        };
+        let mut keys = of("", whole.clone());
+        for name in ["replication", "tls", "proxy", "auth"] {
+            keys.extend(of(&format!("{name}."), section(name)));
+        }
+        let mut count = 0;
+        for (key, value) in keys {
+            let text = match &value {
+                toml::Value::Integer(number) => number.to_string(),
+                toml::Value::String(text)
+                    if units::parse_duration(text).is_ok() || units::parse_bytes(text).is_ok() =>
+                {
+                    text.clone()
+                }
+                _ => continue,
+            };
+            if NO_LIMITS.contains(&key.as_str()) {
+                continue;
+            }
+            let place = if key.contains('.') { "" } else { " (top level)" };
+            let row = format!("| `{key}`{place} | `{text}` | ");
+            assert!(reference.contains(&row), "CONFIG.md has no row that begins with {row}");
+            count += 1;
+        }
+        assert!(count >= 14, "{count} keys only");
+    }
 }
