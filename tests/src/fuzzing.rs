@@ -146,9 +146,10 @@ pub fn message(bytes: &[u8]) {
     });
 }
 
-/// Bytes as operations on a simulation, compared with the oracle at every tick: one byte an operation.
-pub fn operations(bytes: &[u8]) {
-    let Some((&seed, operations)) = bytes.split_first() else { return };
+/// Bytes as operations on a simulation, compared with the oracle at every tick: one byte an operation. Says how many
+/// sessions went on over another connection.
+pub fn operations(bytes: &[u8]) -> u64 {
+    let Some((&seed, operations)) = bytes.split_first() else { return 0 };
     let radius = [0.0, 30.0, 60.0][usize::from(seed % 3)];
     let mut sim = Sim::new(ChaosGame::new(u64::from(seed), 30, radius), 30, u64::from(seed));
     sim.join("one", Profile::default());
@@ -168,6 +169,7 @@ pub fn operations(bytes: &[u8]) {
     for client in sim.clients.values() {
         assert_eq!(client.session.stats().mismatches, 0);
     }
+    sim.room.counters().resumes
 }
 
 /// `lost` are those whose connection is cut and who have not opened another one.
