@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tickwire_demo::bots::{self, BotsConfig};
 use tickwire_demo::comeback::Comeback;
+use tickwire_demo::probe::{self, Afterwards, ProbeConfig};
 use tickwire_demo::time;
 use tickwire_demo::transport::{Connection, Ending, Event, connect};
 use tickwire_shared::arena::Arena;
@@ -233,6 +234,26 @@ async fn bots_come_back_from_every_cut() {
     );
     assert!(report.checksums_verified > 0, "{report}");
     assert_eq!(metric(&server, "tickwire_state_mismatches_total"), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_probe_says_whether_sessions_are_held() {
+    for (grace, held) in [(15, true), (0, false)] {
+        let mut config = config();
+        config.session_grace = Duration::from_secs(grace);
+        let server = start(config).await;
+        let look = ProbeConfig {
+            endpoint: server.public_addr().to_string().parse().expect("an endpoint"),
+            room: String::new(),
+            token: None,
+            duration: Duration::from_millis(700),
+            afterwards: Afterwards::ComeBack,
+        };
+        match probe::run(&look).await {
+            Ok(finding) => assert!(held && finding.to_string().contains("the same avatar"), "{finding}"),
+            Err(error) => assert!(!held && error.to_string().contains("session_grace"), "{error}"),
+        }
+    }
 }
 
 /// Plays until it has been welcomed a second time; says how long after `down` it came.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tickwire_demo::bots::{self, BotsConfig};
 use tickwire_demo::endpoint::{Endpoint, Security, Trust};
-use tickwire_demo::probe::{self, ProbeConfig};
+use tickwire_demo::probe::{self, Afterwards, ProbeConfig};
 use tickwire_server::arena::{ArenaConfig, ArenaDialect, ArenaGame};
 use tickwire_server::config::ConfigError;
 use tickwire_server::driver::{self, Running};
@@ -63,6 +63,7 @@ async fn the_demo_client_inside_tls() {
         room: String::new(),
         token: None,
         duration: Duration::from_millis(500),
+        afterwards: Afterwards::ComeBack,
     };
     for trust in [ca.clone(), Trust::Anything] {
         probe::run(&look(trust)).await.expect("healthy");
@@ -89,6 +90,7 @@ async fn a_certificate_made_on_the_spot() {
         room: String::new(),
         token: None,
         duration: Duration::from_millis(300),
+        afterwards: Afterwards::Leave,
     };
     probe::run(&look).await.expect("healthy");
 }
