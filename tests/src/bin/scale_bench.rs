@@ -112,7 +112,12 @@ fn run(load: &Load) {
             watched.push((client, session));
         }
         room.handle(
-            Event::Join { client, hello: hello::<Crowd>("bench"), resume: ResumeToken([0; 16]) },
+            Event::Join {
+                client,
+                hello: hello::<Crowd>("bench"),
+                resume: ResumeToken([0; 16]),
+                subject: None,
+            },
             Micros(0),
         );
     }
@@ -200,6 +205,7 @@ fn rooms() {
                     client: ClientId(0),
                     hello: hello::<Crowd>("bench"),
                     resume: ResumeToken([0; 16]),
+                    subject: None,
                 };
                 room.handle(join, Micros(0));
                 room
