@@ -29,8 +29,8 @@ struct Gate {
 }
 
 const GATES: [Gate; 2] = [
-    Gate { name: "moving", moving: true, bound: 431.5 },
-    Gate { name: "resting", moving: false, bound: 254.0 },
+    Gate { name: "moving", moving: true, bound: 374.0 },
+    Gate { name: "resting", moving: false, bound: 198.0 },
 ];
 
 fn main() -> ExitCode {
