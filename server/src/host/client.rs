@@ -122,6 +122,7 @@ impl<P: Protocol> Client<P> {
                 self.allowance.spend(queued as usize);
             }
             Some(Verdict::Calm) => self.pace.calm(now),
+            Some(Verdict::Longer) => self.pace.longer(now),
             Some(Verdict::Queues { .. }) | None => {}
         }
     }

@@ -31,6 +31,11 @@ const IN_FLIGHT_BYTES_MIN: usize = 1500;
 /// When fewer than this share of the frames arrive, only so many are sent as arrive in a round trip and a moment more.
 const READ_PERCENT: u64 = 65;
 const READ_MICROS: u64 = 100_000;
+/// What queues becomes less when less may be on its way. Where it has not after this long, by more than chance, the way has
+/// become longer and nothing queued.
+const DOUBT_MICROS: u64 = 2_500_000;
+/// By this share fewer frames may be on their way then, or the next while like it begins with that.
+const DOUBT_SHARE: (usize, usize) = (2, 3);
 /// Without queueing, there is one more this often.
 const CALM_MICROS: u64 = 1_000_000;
 /// However slow the program, so many may be in flight.
@@ -54,6 +59,18 @@ pub struct AckWindow {
     /// What was seen in this while.
     seen: Option<Seen>,
     verdict: Option<Verdict>,
+    /// Since when frames queue, as it seems.
+    doubt: Option<Doubt>,
+}
+
+/// Frames have seemed to queue for a while.
+#[derive(Clone, Copy, Debug)]
+struct Doubt {
+    since: Micros,
+    /// How many were allowed on their way then.
+    frames_max: usize,
+    /// The longest that the quickest acknowledgement of a while has taken.
+    worst: u64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -87,6 +104,8 @@ pub enum Verdict {
     },
     /// They do not.
     Calm,
+    /// They do not, although they seemed to: the way has become longer.
+    Longer,
 }
 
 /// What an acknowledgement was worth.
@@ -114,6 +133,7 @@ impl Default for AckWindow {
             rtt_last: None,
             seen: None,
             verdict: None,
+            doubt: None,
         }
     }
 }
@@ -210,6 +230,9 @@ impl AckWindow {
             return;
         }
         if seen.quickest > least + QUEUE_MICROS.max(JITTER_SLACK_MICROS + JITTERS * self.jitter) {
+            if self.is_a_longer_way(seen.quickest, frames_per_s, now) {
+                return;
+            }
             self.verdict = Some(Verdict::Queues {
                 arriving_bytes_per_s: seen.bytes * 1_000_000 / passed,
                 queue_micros: seen.quickest - least,
@@ -223,6 +246,7 @@ impl AckWindow {
             }
             return;
         }
+        self.doubt = None;
         if seen.quickest <= least + CALM_QUEUE_MICROS {
             self.verdict = Some(Verdict::Calm);
             if now.since(self.steered_at) >= CALM_MICROS {
@@ -230,6 +254,33 @@ impl AckWindow {
                 self.steered_at = now;
             }
         }
+    }
+
+    /// Frames seem to queue. Whether that has been so for long, less is on the way, and it takes as long as before: a longer
+    /// round trip is believed then. Only the number of frames on their way tells; a program that reads slowly
+    /// makes each of them wait, however small.
+    fn is_a_longer_way(&mut self, quickest: u64, frames_per_s: u16, now: Micros) -> bool {
+        let frames_max = self.size(frames_per_s);
+        let mut doubt = self.doubt.unwrap_or(Doubt { since: now, frames_max, worst: quickest });
+        doubt.worst = doubt.worst.max(quickest);
+        self.doubt = Some(doubt);
+        if now.since(doubt.since) < DOUBT_MICROS {
+            return false;
+        }
+        self.doubt = None;
+        let fewer = (doubt.frames_max * DOUBT_SHARE.0 / DOUBT_SHARE.1).max(WINDOW_FRAMES_FLOOR);
+        if frames_max > fewer || frames_max == doubt.frames_max {
+            self.doubt = Some(Doubt { since: now, frames_max, worst: quickest });
+            (self.frames_max, self.steered_at) = (fewer.min(self.frames_max), now);
+            return false;
+        }
+        if quickest + JITTER_SLACK_MICROS + JITTERS * self.jitter < doubt.worst {
+            return false;
+        }
+        (self.rtt_min, self.rtt_before, self.rtt_since) = (Some(quickest), None, now);
+        self.frames_max = WINDOW_FRAMES_MAX;
+        self.verdict = Some(Verdict::Longer);
+        true
     }
 
     /// The least round trip lately.

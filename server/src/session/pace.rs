@@ -37,6 +37,8 @@ pub struct Pace {
     offered: u64,
     cut_at: Option<Micros>,
     raised_at: Micros,
+    /// Rate and limit from before the first of the cuts since frames began to queue.
+    before: Option<(u32, u64)>,
 }
 
 impl Pace {
@@ -44,7 +46,7 @@ impl Pace {
     #[must_use]
     pub fn new(granted: u32, now: Micros) -> Self {
         let rate = granted.min(START_BYTES_PER_S);
-        Self { granted, rate, limit: 0, beyond: 0, offered: 0, cut_at: None, raised_at: now }
+        Self { granted, rate, limit: 0, beyond: 0, offered: 0, cut_at: None, raised_at: now, before: None }
     }
 
     /// What it was granted.
@@ -73,14 +75,24 @@ impl Pace {
         let half = self.offered.min(u64::from(self.rate)) / 2;
         let arriving = arriving_bytes_per_s.max(half);
         let least = u64::from(BUDGET_BYTES_MIN.min(self.granted));
+        self.before.get_or_insert((self.rate, self.limit));
         (self.limit, self.beyond) = (arriving, 0);
         self.rate = (arriving * DRAIN_PERCENT / 100).clamp(least, u64::from(self.rate).max(least)) as u32;
         (self.cut_at, self.raised_at) = (Some(now), now);
         true
     }
 
+    /// Nothing queued: the cuts were for nothing.
+    pub fn longer(&mut self, now: Micros) {
+        if let Some((rate, limit)) = self.before.take() {
+            (self.rate, self.limit, self.beyond) = (rate, limit, 0);
+            (self.cut_at, self.raised_at) = (None, now);
+        }
+    }
+
     /// Nothing queues.
     pub fn calm(&mut self, now: Micros) {
+        self.before = None;
         let (rate, granted) = (u64::from(self.rate), u64::from(self.granted));
         if rate >= granted {
             return;

@@ -72,6 +72,30 @@ fn jitter_alone_pauses_nobody() {
 }
 
 #[test]
+fn a_way_that_becomes_longer_is_no_queue() {
+    for (delay_ms, jitter_ms) in [(30, 0), (75, 0), (75, 10), (150, 20)] {
+        let crowd = ArenaConfig { bots: 30, ..ArenaConfig::default() };
+        let mut sim = Sim::new(ArenaGame::new(crowd), 30, 4);
+        let id = sim.join("far", Profile::default());
+        sim.run(150);
+        let profile =
+            Profile { delay_micros: delay_ms * 1000, jitter_micros: jitter_ms * 1000, ..Profile::default() };
+        sim.client(id).down.set_profile(profile);
+        sim.client(id).up.set_profile(profile);
+        // Ten seconds to understand, where only half a minute would make it forget the way that it was.
+        sim.run(300);
+        let before = sim.client(id).frames;
+        sim.run(150);
+        let frames = sim.client(id).frames - before;
+        let status = sim.room.client(id).expect("in the room");
+        eprintln!("{delay_ms} ms ± {jitter_ms} all at once: {frames} of 150 frames, {status:?}");
+        assert!(frames > 140, "{delay_ms} ms ± {jitter_ms} all at once: {frames} of 150 frames");
+        assert_eq!((status.parked, status.reach), (0, 1.0), "it is told less than before");
+        sim.assert_in_step();
+    }
+}
+
+#[test]
 fn a_stalled_program_comes_back_in_one_frame() {
     let mut sim = Sim::new(ChaosGame::new(8, 60, 0.0), 30, 8);
     let id = sim.join("stalls", Profile { delay_micros: 10_000, ..Profile::default() });
