@@ -80,6 +80,8 @@ const LATE_MICROS: u64 = 20_000;
 const UNEASY_MICROS: u64 = 2_000_000;
 /// Frames beyond those that Welcome names that an acknowledgement may then wait for.
 const CALM_FRAMES: u8 = 2;
+/// So few frames since the last message mean that nothing goes on.
+const IDLE_FRAMES: u8 = 1;
 /// Three heartbeats.
 const STALL_MICROS: u64 = 1_500_000;
 
@@ -404,7 +406,12 @@ impl<P: Protocol> Live<P> {
         let calm = now >= self.uneasy_until;
         let patience = if calm { CALM_FRAMES } else { 0 };
         let acknowledge = self.frames_unacknowledged >= self.welcome.ack_every.saturating_add(patience);
-        let refresh_after = if calm && acknowledge { INPUT_REFRESH_MICROS / 2 } else { INPUT_REFRESH_MICROS };
+        let refresh_after = match calm {
+            true if acknowledge => INPUT_REFRESH_MICROS / 2,
+            // Nothing goes on: heartbeats come, of which each one is acknowledged before the one after the next.
+            true if self.frames_unacknowledged <= IDLE_FRAMES => 2 * INPUT_REFRESH_MICROS,
+            _ => INPUT_REFRESH_MICROS,
+        };
         let refresh = self.sent_at.is_none_or(|at| now.since(at) >= refresh_after);
         if !(changed || acknowledge || refresh) {
             return None;

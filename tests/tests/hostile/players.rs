@@ -10,7 +10,7 @@ use tickwire_shared::Micros;
 use tickwire_shared::arena::{Arena, ArenaInput};
 use tickwire_shared::client::{Happening, Identity, Session};
 use tickwire_shared::wire::message::ResumeToken;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use crate::papers;
 use crate::raw::{BINARY, CLOSE, DATA, PING, PONG, Raw, frame};
@@ -19,6 +19,8 @@ use crate::served::Entry;
 pub(crate) const PLAYERS: usize = 50;
 /// Between changes of one player's input.
 const HOLD: Duration = Duration::from_millis(400);
+/// How often a session is asked whether something is due.
+const TIMER: Duration = Duration::from_millis(25);
 
 pub(crate) struct Players {
     board: Arc<Board>,
@@ -108,7 +110,9 @@ async fn play(address: SocketAddr, index: usize, entry: Entry, board: Arc<Board>
         while let Some(message) = session.poll_transmit(now()) {
             raw.send(&frame(DATA, &message)).await;
         }
-        let received = raw.frame().await.expect("a frame").expect("a frame before the end");
+        // Acknowledgements are due at their time, whether or not anything comes.
+        let Ok(received) = timeout(TIMER, raw.frame()).await else { continue };
+        let received = received.expect("a frame").expect("a frame before the end");
         match received.opcode {
             DATA => session.handle_message(&received.payload, now()).expect("a message of ours"),
             PING => raw.send(&frame(PONG, &received.payload)).await,

@@ -10,9 +10,12 @@ use tickwire_shared::arena::Arena;
 use tickwire_shared::client::{Identity, Session};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
-use crate::raw::{BINARY, CLOSE, DATA, Frame, PING, PONG, Raw, frame};
+use crate::raw::{BINARY, CLOSE, DATA, Frame, PATIENCE, PING, PONG, Raw, frame};
+
+/// How often a session is asked whether something is due.
+const TIMER: Duration = Duration::from_millis(25);
 
 pub(crate) type ArenaSession = Session<Arena>;
 
@@ -71,8 +74,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Player<S> {
 
     /// Takes one frame and answers it.
     pub(crate) async fn turn(&mut self) {
-        let received = self.raw.frame().await.expect("a frame").expect("a frame before the end");
-        self.take(received).await;
+        let begun = Instant::now();
+        let received = loop {
+            // Acknowledgements are due at their time, whether or not anything comes.
+            self.transmit().await;
+            match timeout(TIMER, self.raw.frame()).await {
+                Ok(received) => break received,
+                Err(_) => assert!(begun.elapsed() < PATIENCE, "an answer in time"),
+            }
+        };
+        self.take(received.expect("a frame").expect("a frame before the end")).await;
     }
 
     pub(crate) async fn take(&mut self, received: Frame) {
