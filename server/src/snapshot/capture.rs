@@ -224,7 +224,8 @@ impl Capture {
         }
         for tier in Tier::ALL {
             let sampling = &mut self.courses[row as usize].tiers[tier.index()];
-            sampling.cut |= cut;
+            // One that is made at this very tick is shown nowhere else before.
+            sampling.cut |= cut && sampling.whole_at < self.tick;
             if self.schedule.is_due(sampling.section) && sampling.whole_at < self.tick {
                 self.sample(row, tier, state);
             }
