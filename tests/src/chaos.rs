@@ -393,6 +393,11 @@ impl Game for ChaosGame {
         }
     }
 
+    /// Nothing is shot at; but what clients are shown is remembered.
+    fn weapon_reach(&self) -> Option<f32> {
+        Some(0.0)
+    }
+
     fn may_see(&self, world: &World<Chaos>, client: ClientId, entity: EntityKey) -> bool {
         world.get(entity).is_some_and(|entity| !self.is_veiled(entity.id, client))
     }

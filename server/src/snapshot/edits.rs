@@ -70,6 +70,7 @@ impl Edits {
             if eye.loses(&mut client.roster.slots_mut()[index]) {
                 let slot = client.roster.leave(index);
                 client.journal.left(index, slot);
+                client.sightings.changed(eye.capture.tick(), &slot);
                 client.parked -= usize::from(slot.is_parked());
                 if !slot.is_parked() {
                     self.told.push((slot.row, slot.id, slot.lane, false));
@@ -228,6 +229,7 @@ impl Edits {
         for (index, to) in self.moves.drain(..) {
             let slot = &mut client.roster.slots_mut()[index];
             client.journal.moved(index, slot);
+            client.sightings.changed(capture.tick(), slot);
             let was_parked = slot.is_parked();
             let Some(tier) = to else {
                 self.told.push((slot.row, slot.id, slot.lane, false));
@@ -251,6 +253,7 @@ impl Edits {
         client.journal.entered(self.entering.len());
         for slot in self.entering.drain(..) {
             self.told.push((slot.row, slot.id, slot.lane, true));
+            client.sightings.entered(capture.tick(), &slot);
             client.roster.enter(slot);
         }
     }
