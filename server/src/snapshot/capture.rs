@@ -220,16 +220,18 @@ impl Capture {
 
     /// A known entity's state at this tick.
     fn advance(&mut self, row: u32, state: &[i32], cut: bool) {
+        let course = &mut self.courses[row as usize];
+        // One that is made at this very tick is shown nowhere else before.
+        let cut = cut && course.born_at < self.tick;
+        if cut {
+            course.cut_at = self.tick;
+            course.tiers.iter_mut().for_each(|sampling| sampling.cut = true);
+        }
         self.history.note(row, state, cut);
         let entry = &mut self.rows[row as usize];
         entry.place = place_of(self.plan.kind(entry.kind), state);
-        if cut {
-            self.courses[row as usize].cut_at = self.tick;
-        }
         for tier in Tier::ALL {
-            let sampling = &mut self.courses[row as usize].tiers[tier.index()];
-            // One that is made at this very tick is shown nowhere else before.
-            sampling.cut |= cut && sampling.whole_at < self.tick;
+            let sampling = &self.courses[row as usize].tiers[tier.index()];
             if self.schedule.is_due(sampling.section) && sampling.whole_at < self.tick {
                 self.sample(row, tier, state);
             }

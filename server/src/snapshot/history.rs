@@ -32,6 +32,8 @@ pub(super) struct History {
     /// Which rows were cut at each of them, one bit each.
     cuts: Vec<Vec<u64>>,
     tick: u64,
+    /// Where the present tick is in the ring.
+    present: usize,
 }
 
 impl History {
@@ -44,6 +46,7 @@ impl History {
             past: vec![Vec::new(); ring_ticks],
             cuts: vec![Vec::new(); ring_ticks],
             tick: 0,
+            present: 0,
         }
     }
 
@@ -58,25 +61,25 @@ impl History {
 
     /// A tick begins. `rows` is how many rows there may be.
     pub(super) fn begin(&mut self, tick: u64, rows: usize) {
-        self.tick = tick;
-        let place = self.place(tick);
-        self.cuts[place].clear();
+        (self.tick, self.present) = (tick, self.place(tick));
+        self.cuts[self.present].clear();
         self.grow(rows);
     }
 
     /// There may be so many rows.
     pub(super) fn grow(&mut self, rows: usize) {
-        let place = self.place(self.tick);
-        self.past[place].resize(rows * self.stride, 0);
-        self.cuts[place].resize(rows.div_ceil(64), 0);
+        self.past[self.present].resize(rows * self.stride, 0);
+        self.cuts[self.present].resize(rows.div_ceil(64), 0);
         self.windows.iter_mut().for_each(|windows| windows.resize(rows * HISTORY * self.stride, 0));
     }
 
     /// The state of a row at this tick, and whether it was cut.
     pub(super) fn note(&mut self, row: u32, state: &[i32], cut: bool) {
-        let (at, place) = (row as usize * self.stride, self.place(self.tick));
-        self.past[place][at..at + self.stride].copy_from_slice(&state[..self.stride]);
-        self.cuts[place][row as usize / 64] |= u64::from(cut) << (row % 64);
+        let at = row as usize * self.stride;
+        self.past[self.present][at..at + self.stride].copy_from_slice(&state[..self.stride]);
+        if cut {
+            self.cuts[self.present][row as usize / 64] |= 1 << (row % 64);
+        }
     }
 
     /// The state of a row at one of the last ticks.
