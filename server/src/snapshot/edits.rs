@@ -70,7 +70,7 @@ impl Edits {
             if eye.loses(&mut client.roster.slots_mut()[index]) {
                 let slot = client.roster.leave(index);
                 client.journal.left(index, slot);
-                client.sightings.changed(eye.capture.tick(), &slot);
+                client.sightings.left(eye.capture.tick(), &slot);
                 client.parked -= usize::from(slot.is_parked());
                 if !slot.is_parked() {
                     self.told.push((slot.row, slot.id, slot.lane, false));
@@ -229,7 +229,7 @@ impl Edits {
         for (index, to) in self.moves.drain(..) {
             let slot = &mut client.roster.slots_mut()[index];
             client.journal.moved(index, slot);
-            client.sightings.changed(capture.tick(), slot);
+            client.sightings.moved(capture.tick(), slot);
             let was_parked = slot.is_parked();
             let Some(tier) = to else {
                 self.told.push((slot.row, slot.id, slot.lane, false));
