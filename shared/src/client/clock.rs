@@ -58,6 +58,11 @@ impl Clock {
         }
     }
 
+    /// How much longer a frame that arrives `now` took than the quickest of late, in microseconds.
+    pub(super) fn lateness(&self, tick: Tick, now: Micros) -> u64 {
+        u64::try_from(self.delay((tick, now), self.anchor)).unwrap_or(0)
+    }
+
     /// How much longer a frame took than another one, in microseconds.
     fn delay(&self, frame: (Tick, Micros), than: (Tick, Micros)) -> i64 {
         let ticks = i64::from(frame.0.since(than.0));

@@ -64,6 +64,8 @@ struct Live<P: Protocol> {
     /// Changed inputs on their way: seq and when they were set.
     in_flight: VecDeque<(u16, Micros)>,
     frames_unacknowledged: u8,
+    /// Until then, acknowledgements are sent more often than need be: frames came late a moment ago.
+    uneasy_until: Micros,
     applied: Option<(Tick, Micros)>,
     /// The tick of the last applied frame; before the first one, a tick of which there is none.
     resume_at: Tick,
@@ -76,6 +78,12 @@ struct Live<P: Protocol> {
 const CORRECTION_TICKS_MAX: i32 = 8;
 /// Inputs whose sending time is remembered.
 const SENT_TIMES_MAX: usize = 64;
+/// A frame that came so much later than the quickest of late may have queued on the way. The server must hear of that
+/// soon; while nothing queues, acknowledgements wait for inputs that are due anyway, since every message costs it a read.
+const LATE_MICROS: u64 = 20_000;
+const UNEASY_MICROS: u64 = 2_000_000;
+/// Frames beyond those that Welcome names that an acknowledgement may then wait for.
+const CALM_FRAMES: u8 = 2;
 /// Three heartbeats.
 const STALL_MICROS: u64 = 1_500_000;
 
@@ -194,6 +202,7 @@ impl<P: Protocol> Session<P> {
             sent_at: None,
             in_flight: VecDeque::new(),
             frames_unacknowledged: 0,
+            uneasy_until: now.plus(UNEASY_MICROS),
             applied: None,
             resume_at: welcome.tick.minus(1),
             rtt_micros: None,
@@ -226,6 +235,9 @@ impl<P: Protocol> Session<P> {
         live.applied = Some((summary.tick, now));
         live.resume_at = summary.tick;
         live.frames_unacknowledged = live.frames_unacknowledged.saturating_add(1);
+        if live.clock.lateness(summary.tick, now) > LATE_MICROS {
+            live.uneasy_until = now.plus(UNEASY_MICROS);
+        }
         live.clock.frame(summary.tick, now);
         live.handle_input_ack(&summary, now, &mut self.happenings);
         self.happenings.push_back(Happening::Frame(summary));
@@ -412,8 +424,11 @@ impl<P: Protocol> Live<P> {
             !(-CORRECTION_TICKS_MAX..=0).contains(&ahead)
         });
         let changed = *input != self.sent && fresh_tick;
-        let acknowledge = self.frames_unacknowledged >= self.welcome.ack_every;
-        let refresh = self.sent_at.is_none_or(|at| now.since(at) >= INPUT_REFRESH_MICROS);
+        let calm = now >= self.uneasy_until;
+        let patience = if calm { CALM_FRAMES } else { 0 };
+        let acknowledge = self.frames_unacknowledged >= self.welcome.ack_every.saturating_add(patience);
+        let refresh_after = if calm && acknowledge { INPUT_REFRESH_MICROS / 2 } else { INPUT_REFRESH_MICROS };
+        let refresh = self.sent_at.is_none_or(|at| now.since(at) >= refresh_after);
         if !(changed || acknowledge || refresh) {
             return None;
         }
