@@ -282,8 +282,7 @@ impl<G: Game> Room<G> {
                 self.handle_input(id, ack, Stamped { seq, tick, view: None, input }, now);
             }
             ClientMessage::Aimed { seq, tick, ack, view, input } => {
-                let view = Some(view.view(tick));
-                self.handle_input(id, ack, Stamped { seq, tick, view, input }, now);
+                self.handle_input(id, ack, Stamped { seq, tick, view: Some(view.view(tick)), input }, now);
             }
             ClientMessage::Command(command) => client.handle_command(command, &mut self.counters),
             ClientMessage::Ack(ack) => client.handle_ack(&ack, self.config.tick_hz, now, &mut self.counters),
