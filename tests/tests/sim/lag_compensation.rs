@@ -11,6 +11,7 @@ use tickwire_shared::arena::{ArenaEntity, ArenaEvent, ArenaInput};
 use tickwire_shared::client::Happening;
 use tickwire_shared::limits::HISTORY;
 use tickwire_shared::{ClientId, NetId, Tick, ViewTick};
+use tickwire_tests::chaos::ChaosGame;
 use tickwire_tests::link::Profile;
 use tickwire_tests::seeds::{Dice, for_seeds, seed_count};
 use tickwire_tests::sim::Sim;
@@ -424,4 +425,14 @@ fn lies_about_the_moment_gain_nothing_beyond_the_cap() {
     assert_eq!((within, capped, future), (1, 2, 2), "{hits:?}");
     assert!(hits[2], "four ticks ago is within: {hits:?}");
     assert!(!hits[3] && !hits[4], "where he was a second ago is not: {hits:?}");
+}
+
+/// Whoever can be shot at must be told of at the first cadence, or shooters would be shown it too late to be judged by.
+#[test]
+fn a_weapon_that_reaches_beyond_the_first_cadence_begins_no_room() {
+    let mut game = ChaosGame::new(1, 1, 0.0);
+    game.detail = -1.0;
+    let Err(error) = Room::new(game, RoomConfig::default()) else { panic!("a room began") };
+    let told = "weapons reach 0, but entities of kind `Body` are told of at every frame within -1 only";
+    assert!(error.to_string().starts_with(told), "{error}");
 }
