@@ -34,6 +34,8 @@ pub use tls::TlsSection;
 
 /// Ticks on the wire have 16 bits: nobody may be without news for longer.
 pub const SESSION_GRACE_MAX: Duration = Duration::from_secs(30);
+/// Whoever is in cover for longer than this is safe, whatever is configured.
+pub const LAG_COMPENSATION_MAX: Duration = Duration::from_millis(500);
 
 /// Everything that can be set.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -76,6 +78,9 @@ pub struct Config {
     /// back: long enough for a phone to change networks, 30s at most; 0s holds none.
     #[serde(with = "units::duration")]
     pub session_grace: Duration,
+    /// How far back a shot is judged by what its shooter was shown, 500ms at most; 0s judges all by the present.
+    #[serde(with = "units::duration")]
+    pub lag_compensation_max: Duration,
     /// How often and how much clients are told.
     pub replication: Replication,
     /// Deadlines and budgets.
@@ -161,6 +166,7 @@ impl Default for Config {
             absent_origin: AbsentOrigin::Allow,
             retry_after: Duration::from_secs(2),
             session_grace: Duration::from_secs(15),
+            lag_compensation_max: Duration::from_millis(250),
             replication: Replication::default(),
             limits: Limits::default(),
             tls: TlsSection::default(),
@@ -240,6 +246,10 @@ impl Config {
         if self.session_grace > SESSION_GRACE_MAX {
             let grace = format!("{:?}", self.session_grace);
             return Err(refuse("session_grace", grace, "it must be from 0s to 30s"));
+        }
+        if self.lag_compensation_max > LAG_COMPENSATION_MAX {
+            let max = format!("{:?}", self.lag_compensation_max);
+            return Err(refuse("lag_compensation_max", max, "it must be from 0s to 500ms"));
         }
         for origin in &self.allowed_origins {
             let host = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
@@ -423,6 +433,15 @@ mod tests {
         config("session_grace = '30s'").expect("the most");
         let words = config("session_grace = '31s'").expect_err("too long").to_string();
         assert_eq!(words, "session_grace = 31s is not allowed; it must be from 0s to 30s");
+    }
+
+    #[test]
+    fn nobody_looks_back_far() {
+        let config = |text: &str| toml::from_str::<Config>(text).expect("a configuration").validate();
+        config("lag_compensation_max = '0s'").expect("not at all");
+        config("lag_compensation_max = '500ms'").expect("the most");
+        let words = config("lag_compensation_max = '501ms'").expect_err("too far").to_string();
+        assert_eq!(words, "lag_compensation_max = 501ms is not allowed; it must be from 0s to 500ms");
     }
 
     #[test]

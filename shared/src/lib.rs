@@ -28,5 +28,5 @@ pub use close::{Close, CloseCode};
 pub use id::{ClientId, KindId, NetId};
 pub use protocol::Protocol;
 pub use schema::{Replicate, ReplicateKinds, Schema};
-pub use tick::{Micros, Tick};
+pub use tick::{Micros, Tick, ViewTick};
 pub use tickwire_derive::{Replicate, ReplicateKinds};

@@ -39,6 +39,14 @@ pub trait Protocol: Sized + Clone + Debug + Send + Sync + 'static {
         true
     }
 
+    /// Whether an input is aimed at what its player sees. It then carries which moment that was, two bytes more, and the
+    /// server can look back to it: `Stage::rewind`.
+    #[must_use]
+    fn aims(input: &Self::Input) -> bool {
+        let _ = input;
+        false
+    }
+
     /// The coding tables that the game ships with: the generic ones, or better ones trained on its own movement. A
     /// client with others is sent the server's when it joins.
     #[must_use]

@@ -39,6 +39,30 @@ impl Tick {
     }
 }
 
+/// A moment from one tick to the next: which one a client shows, when it shows the world between two states of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct ViewTick {
+    /// The tick whose state has been reached.
+    pub tick: Tick,
+    /// How much of the way to the next one, in 256ths.
+    pub fraction: u8,
+}
+
+impl ViewTick {
+    /// 256ths of a tick from `earlier` on to this moment; negative when it lies before.
+    #[must_use]
+    pub const fn since(self, earlier: Tick) -> i64 {
+        self.tick.since(earlier) as i64 * 256 + self.fraction as i64
+    }
+
+    /// The moment `parts` 256ths of a tick after `tick`, or before.
+    #[must_use]
+    pub const fn after(tick: Tick, parts: i64) -> Self {
+        let ticks = parts.div_euclid(256);
+        Self { tick: Tick(tick.0.wrapping_add(ticks as u32)), fraction: parts.rem_euclid(256) as u8 }
+    }
+}
+
 /// Microseconds since an epoch that the caller chose; only differences mean something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 pub struct Micros(pub u64);
@@ -69,6 +93,15 @@ mod tests {
                 assert_eq!(Tick(base).expand(tick.low16()), tick, "base {base} offset {offset}");
             }
         }
+    }
+
+    #[test]
+    fn moments_wrap_like_ticks() {
+        for (tick, parts) in [(5, 0), (5, -1), (0, -257), (u32::MAX, 300), (7, 70_000)] {
+            let moment = ViewTick::after(Tick(tick), parts);
+            assert_eq!(moment.since(Tick(tick)), parts);
+        }
+        assert_eq!(ViewTick::after(Tick(5), -1), ViewTick { tick: Tick(4), fraction: 255 });
     }
 
     #[test]

@@ -1,11 +1,12 @@
-//! Hitscan shots: who fires, what is hit, who dies by it.
+//! Hitscan shots: who fires, what is hit, who dies by it. Where a client's shot goes is judged by what that client was
+//! shown of its targets; from where, by the rules: the shooter stands where it stands, and obstacles stand still.
 
 use std::collections::BTreeMap;
 
 use glam::Vec2;
 use tickwire_shared::arena::map::{Map, ray_disc};
 use tickwire_shared::arena::motion::{self, PLAYER_RADIUS_M};
-use tickwire_shared::arena::{Arena, ArenaEntity, ArenaEvent, ArenaInput};
+use tickwire_shared::arena::{Arena, ArenaEntity, ArenaEvent, ArenaInput, flags};
 
 use super::drone::DRONE_RADIUS_M;
 use super::game::{ArenaGame, Who};
@@ -14,6 +15,8 @@ use crate::simulation::{EntityKey, Recipients, Stage};
 
 /// How far a shot goes, in metres.
 pub(super) const SHOT_REACH_M: f32 = 40.0;
+/// Whoever is farther than this beyond a shot's reach cannot have been in it a moment ago, in metres.
+const STRIDE_M: f32 = motion::SPEED_MAX * 2.0 * 0.5 + PLAYER_RADIUS_M;
 /// From shot to shot, in seconds.
 const COOLDOWN_SECONDS: f32 = 0.4;
 /// Hit points that a hit takes.
@@ -30,6 +33,40 @@ const POINTS: (i16, i16) = (3, 1);
 enum Target {
     Player(Who),
     Drone(usize),
+}
+
+/// What may be hit.
+#[derive(Clone, Copy, Debug)]
+struct Candidate {
+    target: Target,
+    key: EntityKey,
+    now: Vec2,
+    radius: f32,
+}
+
+/// The way of a shot.
+#[derive(Clone, Copy, Debug)]
+struct Ray {
+    origin: Vec2,
+    direction: Vec2,
+    /// How far no obstacle is in it.
+    free: f32,
+}
+
+impl Ray {
+    fn may_reach(&self, place: Vec2) -> bool {
+        let most = self.free + STRIDE_M;
+        place.distance_squared(self.origin) <= most * most
+    }
+}
+
+/// Where something that can be hit was, unless it was dead.
+fn place_alive(shown: &ArenaEntity) -> Option<Vec2> {
+    match shown {
+        ArenaEntity::Player(player) => (player.flags & flags::DEAD == 0).then_some(player.position),
+        ArenaEntity::Drone(drone) => (drone.hp > 0).then_some(drone.position),
+        ArenaEntity::Pickup(_) => None,
+    }
 }
 
 impl ArenaGame {
@@ -58,7 +95,7 @@ impl ArenaGame {
     ) {
         let direction = Vec2::from_angle(aim);
         let free = map.ray(origin, direction, SHOT_REACH_M);
-        let hit = self.first_hit(who, (origin, direction), free, stage.tick_seconds);
+        let hit = self.first_hit(stage, who, Ray { origin, direction, free });
         let distance = hit.map_or(free, |(distance, _)| distance);
         let target_key = hit.and_then(|(_, target)| match target {
             Target::Player(victim) => self.players.get(&victim).map(|player| player.key),
@@ -78,24 +115,37 @@ impl ArenaGame {
         }
     }
 
-    fn first_hit(
-        &self,
-        who: Who,
-        (origin, direction): (Vec2, Vec2),
-        free: f32,
-        tick_seconds: f32,
-    ) -> Option<(f32, Target)> {
+    /// Whoever is not shown, or was dead then, cannot be hit.
+    fn first_hit(&self, stage: &mut Stage<'_, Arena>, who: Who, ray: Ray) -> Option<(f32, Target)> {
+        let tick_seconds = stage.tick_seconds;
         let is_target = |other: &Who, player: &PlayerMind| *other != who && player.is_target(tick_seconds);
         let players = self.players.iter().filter(|(other, player)| is_target(other, player));
-        let players =
-            players.map(|(other, player)| (Target::Player(*other), player.motion.position, PLAYER_RADIUS_M));
+        let players = players.map(|(other, player)| Candidate {
+            target: Target::Player(*other),
+            key: player.key,
+            now: player.motion.position,
+            radius: PLAYER_RADIUS_M,
+        });
         let drones = self.drones.iter().enumerate().filter(|(_, drone)| drone.hp > 0);
-        let drones = drones.map(|(index, drone)| (Target::Drone(index), drone.position, DRONE_RADIUS_M));
-        players
-            .chain(drones)
-            .filter_map(|(target, place, radius)| Some((ray_disc(origin, direction, place, radius)?, target)))
-            .filter(|(distance, _)| *distance <= free)
-            .min_by(|a, b| a.0.total_cmp(&b.0))
+        let drones = drones.map(|(index, drone)| Candidate {
+            target: Target::Drone(index),
+            key: drone.key,
+            now: drone.position,
+            radius: DRONE_RADIUS_M,
+        });
+        let candidates = players.chain(drones).filter(|it| ray.may_reach(it.now));
+        let hit = |candidate: &Candidate, place: Vec2| {
+            let distance = ray_disc(ray.origin, ray.direction, place, candidate.radius)?;
+            (distance <= ray.free).then_some((distance, candidate.target))
+        };
+        let first = |a: &(f32, Target), b: &(f32, Target)| a.0.total_cmp(&b.0);
+        match who {
+            Who::Bot(_) => candidates.filter_map(|it| hit(&it, it.now)).min_by(first),
+            Who::Client(client) => {
+                let mut shown = stage.rewind(client);
+                candidates.filter_map(|it| hit(&it, place_alive(&shown.entity(it.key)?)?)).min_by(first)
+            }
+        }
     }
 
     fn hit_player(&mut self, stage: &mut Stage<'_, Arena>, by: Who, victim: Who, direction: Vec2) {

@@ -11,6 +11,7 @@ use tickwire_shared::arena::{
 };
 use tickwire_shared::{ClientId, KindId};
 
+use super::combat::SHOT_REACH_M;
 use super::dice::Dice;
 use super::drone::DroneMind;
 use super::player::PlayerMind;
@@ -202,6 +203,10 @@ impl Game for ArenaGame {
 
     fn private(&self, _world: &World<Arena>, client: ClientId) -> Own {
         self.players.get(&Who::Client(client)).map(PlayerMind::own).unwrap_or_default()
+    }
+
+    fn weapon_reach(&self) -> Option<f32> {
+        Some(SHOT_REACH_M)
     }
 
     fn interest(&self, _kind: KindId) -> Interest {

@@ -125,7 +125,7 @@ impl<P: Protocol> Entrance<P> {
         let Some(link) = &self.link else {
             return Err(Close::because(CloseCode::BadMessage, "Hello comes first"));
         };
-        if let ClientMessage::Input { input, .. } = &message
+        if let Some(input) = message.input()
             && !P::is_possible(input)
         {
             return Err(Close::because(CloseCode::BadMessage, "impossible input"));

@@ -96,6 +96,22 @@ pub(super) fn text<P: Protocol>(hub: &Hub<P>) -> String {
             ("outcome=\"impossible\"", inputs.impossible),
         ],
     );
+    let rewinds = counters.rewinds;
+    page.counter(
+        "rewinds_total",
+        "Shots by the moment that they were judged by.",
+        &[
+            ("moment=\"shown\"", rewinds.within),
+            ("moment=\"capped\"", rewinds.capped),
+            ("moment=\"future\"", rewinds.future),
+            ("moment=\"unsaid\"", rewinds.unaimed),
+        ],
+    );
+    page.counter(
+        "rewind_targets_total",
+        "Entities in the way of shots that were judged by the oldest moment, or not hit because they were not shown.",
+        &[("why=\"capped\"", rewinds.targets_capped), ("why=\"unseen\"", rewinds.targets_unseen)],
+    );
     page.counter("commands_total", "Commands handed to games.", &[("", counters.commands)]);
     page.counter("snapshots_total", "Frames packed.", &[("", counters.frames)]);
     page.counter("heartbeats_total", "Frames without anything due.", &[("", counters.heartbeats)]);

@@ -4,7 +4,6 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tickwire_shared::schema::SchemaError;
 use tickwire_shared::{Close, CloseCode, Protocol};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
@@ -24,7 +23,7 @@ use super::visitors::Visitors;
 use super::{http, metrics, tick_loop};
 use crate::auth::{Authenticator, JwtAuthenticator};
 use crate::config::{AuthMode, Config, ConfigError, Plaintext};
-use crate::host::{Room, RoomConfig};
+use crate::host::{GameError, Room, RoomConfig, check_game};
 use crate::simulation::Game;
 
 /// How long the end of the server waits for connections to read their close frames.
@@ -36,9 +35,9 @@ pub enum RunError {
     /// Nothing was opened.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// The game's schema cannot be used.
-    #[error("the game's schema is unusable: {0}")]
-    Schema(#[from] SchemaError),
+    /// The game cannot be run.
+    #[error("the game is unusable: {0}")]
+    Game(#[from] GameError),
     /// A port is taken, or not ours to open.
     #[error("cannot listen on {address} ({key}): {why}")]
     Listen {
@@ -171,7 +170,7 @@ pub async fn start_with<G: Game>(
         config.auth.mode = AuthMode::Hook;
     }
     config.validate()?;
-    G::Protocol::schema().check()?;
+    check_game(&make_game(DEFAULT_ROOM, config.seed))?;
     let tls = Tls::load(&config.tls, config.listen)?;
     let doorkeeper = Doorkeeper::of(&config, hooks)?;
     let (public, public_addr) = listen("listen", config.listen).await?;
@@ -345,6 +344,7 @@ fn room_template(config: &Config) -> RoomConfig {
         budget_bytes_per_s: bytes(replication.budget_bytes_per_s),
         budget_bytes_per_s_max: bytes(replication.budget_bytes_per_s_max),
         grace_micros: u64::try_from(config.session_grace.as_micros()).unwrap_or(u64::MAX),
+        rewind_micros: u64::try_from(config.lag_compensation_max.as_micros()).unwrap_or(u64::MAX),
     }
 }
 

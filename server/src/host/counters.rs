@@ -25,6 +25,8 @@ pub struct Counters {
     pub closes: BTreeMap<CloseCode, u64>,
     /// What became of inputs.
     pub inputs: Inputs,
+    /// Shots for which the game looked back.
+    pub rewinds: Rewinds,
     /// Commands handed to the game.
     pub commands: u64,
     /// Commands beyond the queue of their client.
@@ -90,6 +92,7 @@ impl Counters {
             grace_over,
             closes,
             inputs,
+            rewinds,
             commands,
             commands_dropped,
             frames,
@@ -120,6 +123,7 @@ impl Counters {
             *sum.closes.entry(*code).or_default() += count;
         }
         sum.inputs.add(inputs);
+        sum.rewinds.add(rewinds);
         for (total, count) in [
             (&mut sum.ticks, ticks),
             (&mut sum.welcomes, welcomes),
@@ -203,6 +207,40 @@ impl Inputs {
             (&mut sum.double, double),
             (&mut sum.missing, missing),
             (&mut sum.impossible, impossible),
+        ] {
+            *total += count;
+        }
+    }
+}
+
+/// By which moment shots were judged.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Rewinds {
+    /// By the one that the shooter said it was shown.
+    pub within: u64,
+    /// That was longer ago than the room looks back; by the oldest one.
+    pub capped: u64,
+    /// That was not over yet; by the newest one.
+    pub future: u64,
+    /// By the present: the shooter did not say what it was shown.
+    pub unaimed: u64,
+    /// Entities in the way of a shot that were shown with more delay than the room looks back; each by the oldest moment.
+    pub targets_capped: u64,
+    /// Entities in the way of a shot that its shooter was not shown.
+    pub targets_unseen: u64,
+}
+
+impl Rewinds {
+    fn add(&mut self, others: &Self) {
+        let sum = self;
+        let Rewinds { within, capped, future, unaimed, targets_capped, targets_unseen } = others;
+        for (total, count) in [
+            (&mut sum.within, within),
+            (&mut sum.capped, capped),
+            (&mut sum.future, future),
+            (&mut sum.unaimed, unaimed),
+            (&mut sum.targets_capped, targets_capped),
+            (&mut sum.targets_unseen, targets_unseen),
         ] {
             *total += count;
         }

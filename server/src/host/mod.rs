@@ -11,6 +11,8 @@ mod room;
 
 mod retabling;
 
+mod rewinding;
+
 mod telling;
 
 mod crew;
@@ -23,9 +25,10 @@ mod resuming;
 
 mod saved;
 
-pub use counters::{Counters, Inputs};
+pub use counters::{Counters, Inputs, Rewinds};
 pub use crew::{Alone, Crew};
 pub use event::{ClientStatus, Event, Output, Status};
 pub use outputs::Sends;
+pub use rewinding::{GameError, check_game};
 pub use room::{Room, RoomConfig};
 pub use saved::RestoreError;

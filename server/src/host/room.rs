@@ -3,10 +3,10 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use tickwire_shared::limits::{ACK_EVERY_FRAMES, SETUP_BYTES_MAX};
-use tickwire_shared::schema::{Plan, ReplicateKinds, Schema, SchemaError};
+use tickwire_shared::schema::{Plan, ReplicateKinds, Schema};
 use tickwire_shared::wire::cadence::Cadences;
 use tickwire_shared::wire::codec;
-use tickwire_shared::wire::message::{ClientMessage, Hello, ResumeToken, Welcome, encode_welcome};
+use tickwire_shared::wire::message::{Ack, ClientMessage, Hello, ResumeToken, Welcome, encode_welcome};
 use tickwire_shared::{ClientId, Close, CloseCode, Micros, Protocol, Tick};
 
 use super::client::Client;
@@ -17,6 +17,7 @@ use super::event::{ClientStatus, Event, Output, Status};
 use super::outputs::{Outputs, Sends};
 use super::resuming::Newcomer;
 use super::retabling::Retabling;
+use super::rewinding::{self, GameError, Hindsight};
 use super::saved::{self, RestoreError, Saved, Saving};
 use super::telling::{Look, Shard};
 use crate::session::{BUDGET_BYTES_MIN, Key, Stamped, Tenures, admission};
@@ -42,6 +43,8 @@ pub struct RoomConfig {
     pub budget_bytes_per_s_max: u32,
     /// How long a client that lost its connection may take to come back, at most 30 s; 0 lets nobody.
     pub grace_micros: u64,
+    /// How far back shots are judged by what their shooters were shown, at most 500 ms; 0 judges all by the present.
+    pub rewind_micros: u64,
 }
 
 impl Default for RoomConfig {
@@ -55,6 +58,7 @@ impl Default for RoomConfig {
             budget_bytes_per_s: 64 * 1024,
             budget_bytes_per_s_max: 256 * 1024,
             grace_micros: 15_000_000,
+            rewind_micros: 250_000,
         }
     }
 }
@@ -75,6 +79,7 @@ pub struct Room<G: Game> {
     pub(super) look: Look<G::Protocol>,
     pub(super) retabling: Option<Retabling>,
     inputs: Inputs<G::Protocol>,
+    pub(super) hindsight: Hindsight,
     /// The number of the next step.
     pub(super) tick: u64,
     pub(super) ticked_at: Micros,
@@ -88,8 +93,8 @@ impl<G: Game> Room<G> {
     /// A new room.
     ///
     /// # Errors
-    /// [`SchemaError`] when the game's schema does not make sense.
-    pub fn new(game: G, config: RoomConfig) -> Result<Self, SchemaError> {
+    /// [`GameError`] when the game does not make sense.
+    pub fn new(game: G, config: RoomConfig) -> Result<Self, GameError> {
         let world = World::new(config.seed);
         let mut room = Self::assemble(game, world, 1, config)?;
         room.with_game(|game, stage| game.begin(stage));
@@ -114,12 +119,15 @@ impl<G: Game> Room<G> {
         world: World<G::Protocol>,
         tick: u64,
         config: RoomConfig,
-    ) -> Result<Self, SchemaError> {
+    ) -> Result<Self, GameError> {
+        rewinding::check_game(&game)?;
         let schema = G::Protocol::schema();
-        schema.check()?;
+        let hindsight = Hindsight::new(&game, &config);
+        let rewind_ticks = hindsight.ticks();
         Ok(Self {
             schema_hash: schema.hash(),
-            capture: Capture::new(Plan::new(&schema), G::Protocol::tables(), config.cadences),
+            capture: Capture::new(Plan::new(&schema), G::Protocol::tables(), config.cadences, rewind_ticks),
+            hindsight,
             schema,
             config,
             game,
@@ -228,7 +236,10 @@ impl<G: Game> Room<G> {
         let resumed = self.clients.contains_key(&client);
         if !resumed {
             self.counters.welcomes += 1;
-            self.clients.insert(client, Client::new(Packed::new(stride, avatar), budget, self.tick, now));
+            self.clients.insert(
+                client,
+                Client::new(Packed::new(stride, avatar, self.hindsight.ticks()), budget, self.tick, now),
+            );
         }
         let Some(known) = self.clients.get_mut(&client) else { return };
         known.packed.told_avatar(avatar);
@@ -257,7 +268,6 @@ impl<G: Game> Room<G> {
         message: ClientMessage<<G::Protocol as Protocol>::Input, <G::Protocol as Protocol>::Command>,
         now: Micros,
     ) {
-        let (next, until_next) = (Tick(self.tick as u32), self.until_next_eighths(now));
         let Some(client) = self.clients.get_mut(&id).filter(|client| client.away_since.is_none()) else {
             return;
         };
@@ -269,15 +279,10 @@ impl<G: Game> Room<G> {
                 self.close(id, Close::because(CloseCode::BadMessage, "a second Hello"));
             }
             ClientMessage::Input { seq, tick, ack, input } => {
-                if !G::Protocol::is_possible(&input) {
-                    self.counters.inputs.impossible += 1;
-                    return self.close(id, Close::because(CloseCode::BadMessage, "impossible input"));
-                }
-                if let Some(ack) = ack {
-                    client.handle_ack(&ack, self.config.tick_hz, now, &mut self.counters);
-                }
-                let stamped = Stamped { seq, tick, input };
-                client.handle_input(stamped, next, until_next, now, &mut self.counters);
+                self.handle_input(id, ack, Stamped { seq, tick, view: None, input }, now);
+            }
+            ClientMessage::Aimed { seq, tick, ack, view, input } => {
+                self.handle_input(id, ack, Stamped { seq, tick, view: Some(view.view(tick)), input }, now);
             }
             ClientMessage::Command(command) => client.handle_command(command, &mut self.counters),
             ClientMessage::Ack(ack) => client.handle_ack(&ack, self.config.tick_hz, now, &mut self.counters),
@@ -286,6 +291,25 @@ impl<G: Game> Room<G> {
                 client.handle_resync(self.tick, self.config.tick_hz);
             }
         }
+    }
+
+    fn handle_input(
+        &mut self,
+        id: ClientId,
+        ack: Option<Ack>,
+        stamped: Stamped<<G::Protocol as Protocol>::Input>,
+        now: Micros,
+    ) {
+        if !G::Protocol::is_possible(&stamped.input) {
+            self.counters.inputs.impossible += 1;
+            return self.close(id, Close::because(CloseCode::BadMessage, "impossible input"));
+        }
+        let (next, until_next) = (Tick(self.tick as u32), self.until_next_eighths(now));
+        let Some(client) = self.clients.get_mut(&id) else { return };
+        if let Some(ack) = ack {
+            client.handle_ack(&ack, self.config.tick_hz, now, &mut self.counters);
+        }
+        client.handle_input(stamped, next, until_next, now, &mut self.counters);
     }
 
     /// Eighths of a tick until the next step is expected.
@@ -327,10 +351,12 @@ impl<G: Game> Room<G> {
         let mut inputs = std::mem::take(&mut self.inputs);
         inputs.held.clear();
         inputs.commands.clear();
+        self.hindsight.views.clear();
         for (id, client) in self.clients.iter_mut() {
             let (input, silent) = client.inputs.take(tick, silent_ticks_max);
             self.counters.inputs.missing += u64::from(silent && client.away_since.is_none());
             inputs.held.push((*id, input));
+            self.hindsight.views.extend(client.inputs.view(tick).map(|view| (*id, view)));
             inputs.commands.extend(client.commands.drain(..).map(|command| (*id, command)));
         }
         inputs
@@ -378,8 +404,10 @@ impl<G: Game> Room<G> {
             return None;
         }
         let seconds = 1.0 / f32::from(self.config.tick_hz);
-        let mut stage = Stage::new(Tick(self.tick as u32), seconds, &mut self.world, &mut self.events);
-        let game = &mut self.game;
+        let Self { game, world, clients, capture, events, counters, hindsight, tick, .. } = self;
+        let mut past = hindsight.look_back(*tick, clients, capture, &mut counters.rewinds);
+        let stage = Stage::new(Tick(*tick as u32), seconds, world, events);
+        let mut stage = stage.with_past(past.as_mut().map(|past| past as _));
         match catch_unwind(AssertUnwindSafe(|| call(game, &mut stage))) {
             Ok(value) => Some(value),
             Err(_) => {

@@ -2,16 +2,16 @@
 
 use serde::{Deserialize, Serialize};
 use tickwire_shared::ClientId;
-use tickwire_shared::schema::SchemaError;
 use tickwire_shared::wire::codec::{self, CodecError};
 
+use super::rewinding::GameError;
 use crate::simulation::{Game, World};
 
 /// Layout of the blob.
 const FORMAT: u32 = 1;
 
 /// Why a blob is not a room of this game.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum RestoreError {
     /// Written by another version of this program.
     #[error("the blob has format {0}, this program reads format {FORMAT}")]
@@ -22,9 +22,9 @@ pub enum RestoreError {
     /// Damaged.
     #[error("the blob is damaged: {0}")]
     Damaged(#[from] CodecError),
-    /// The game's own schema is unusable.
+    /// The game itself is unusable.
     #[error(transparent)]
-    Unusable(#[from] SchemaError),
+    Unusable(#[from] GameError),
 }
 
 /// What a blob holds.

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 
 use tickwire_shared::limits::INPUT_LEAD_TICKS_MAX;
 use tickwire_shared::wire::frame::InputAck;
-use tickwire_shared::{Micros, Tick};
+use tickwire_shared::{Micros, Tick, ViewTick};
 
 /// An input as it came.
 #[derive(Clone, Debug, PartialEq)]
@@ -14,6 +14,8 @@ pub struct Stamped<I> {
     pub seq: u16,
     /// The tick that it is for.
     pub tick: Tick,
+    /// What its player was shown, if it aims.
+    pub view: Option<ViewTick>,
     /// The input.
     pub input: I,
 }
@@ -37,6 +39,8 @@ pub struct InputBuffer<I> {
     /// By rising tick, at most one each, all of them within the lead bound.
     waiting: VecDeque<Waiting<I>>,
     held: I,
+    /// Of the held one.
+    aim: Option<Aim>,
     /// What to tell the client in its next frame.
     ack: Option<Taken>,
     /// Whether an input that changed something was taken since the last frame.
@@ -44,10 +48,23 @@ pub struct InputBuffer<I> {
     silent_ticks: u32,
 }
 
+/// What a client was shown.
+#[derive(Clone, Copy, Debug)]
+struct Aim {
+    view: ViewTick,
+    /// The tick that the client meant the input for.
+    meant: Tick,
+    /// The tick at which it was taken.
+    taken: Tick,
+}
+
 #[derive(Clone, Debug)]
 struct Waiting<I> {
     tick: Tick,
     seq: u16,
+    view: Option<ViewTick>,
+    /// The tick that it was stamped with.
+    meant: Tick,
     input: I,
     arrived: Micros,
     margin_eighths: i8,
@@ -62,7 +79,14 @@ struct Taken {
 
 impl<I: Clone + Default + PartialEq> Default for InputBuffer<I> {
     fn default() -> Self {
-        Self { waiting: VecDeque::new(), held: I::default(), ack: None, changed: false, silent_ticks: 0 }
+        Self {
+            waiting: VecDeque::new(),
+            held: I::default(),
+            aim: None,
+            ack: None,
+            changed: false,
+            silent_ticks: 0,
+        }
     }
 }
 
@@ -70,7 +94,7 @@ impl<I: Clone + Default + PartialEq> InputBuffer<I> {
     /// An input arrived at `now`, when `next` is the tick to be simulated next, `until_next_eighths` eighths of
     /// a tick from now.
     pub fn push(&mut self, stamped: Stamped<I>, next: Tick, until_next_eighths: i32, now: Micros) -> Outcome {
-        let Stamped { seq, tick, input } = stamped;
+        let Stamped { seq, tick, view, input } = stamped;
         self.silent_ticks = 0;
         let ahead = tick.since(next);
         let margin = ahead.saturating_mul(8).saturating_add(until_next_eighths);
@@ -83,7 +107,7 @@ impl<I: Clone + Default + PartialEq> InputBuffer<I> {
         // Never before one that came earlier: the client's order is what counts.
         let earliest = self.waiting.back().map_or(0, |last| last.tick.since(next));
         let place = next.plus(ahead.clamp(0, INPUT_LEAD_TICKS_MAX).max(earliest) as u32);
-        let waiting = Waiting { tick: place, seq, input, arrived: now, margin_eighths };
+        let waiting = Waiting { tick: place, seq, view, meant: tick, input, arrived: now, margin_eighths };
         match self.waiting.back_mut() {
             Some(last) if last.tick == place => {
                 if outcome == Outcome::OnTime {
@@ -109,6 +133,7 @@ impl<I: Clone + Default + PartialEq> InputBuffer<I> {
             let Some(first) = self.waiting.pop_front() else { break };
             self.changed |= first.input != self.held;
             self.held = first.input;
+            self.aim = first.view.map(|view| Aim { view, meant: first.meant, taken: tick });
             self.ack =
                 Some(Taken { seq: first.seq, arrived: first.arrived, margin_eighths: first.margin_eighths });
         }
@@ -116,8 +141,19 @@ impl<I: Clone + Default + PartialEq> InputBuffer<I> {
         let silent = self.silent_ticks > silent_ticks_max;
         if silent {
             self.held = I::default();
+            self.aim = None;
         }
         (self.held.clone(), silent)
+    }
+
+    /// What the client was shown when its player decided on the input that is held at `tick`, if that input aims. While
+    /// it is held, what is shown goes on with time.
+    #[must_use]
+    pub fn view(&self, tick: Tick) -> Option<ViewTick> {
+        let Aim { view, meant, taken } = self.aim?;
+        // One that came too late is what was wanted all the same; for later ticks, what counts is when it was wanted.
+        let ticks = if tick == taken { 0 } else { tick.since(meant).max(0) };
+        Some(ViewTick { tick: view.tick.plus(ticks as u32), ..view })
     }
 
     /// Whether an input that changed something took part in a step since the last frame.
@@ -150,7 +186,7 @@ mod tests {
     use super::*;
 
     fn at(seq: u16, tick: u32, input: u8) -> Stamped<u8> {
-        Stamped { seq, tick: Tick(tick), input }
+        Stamped { seq, tick: Tick(tick), view: None, input }
     }
 
     fn push(buffer: &mut InputBuffer<u8>, stamped: Stamped<u8>, next: u32) -> Outcome {
@@ -194,6 +230,22 @@ mod tests {
         push(&mut buffer, at(1, 0, 5), 0);
         let taken: Vec<_> = (0..5).map(|tick| buffer.take(Tick(tick), 3)).collect();
         assert_eq!(taken, [(5, false), (5, false), (5, false), (0, true), (0, true)]);
+    }
+
+    #[test]
+    fn views_go_on_while_the_input_is_held() {
+        let mut buffer = InputBuffer::default();
+        let seen = |tick| Some(ViewTick { tick: Tick(tick), fraction: 9 });
+        push(&mut buffer, Stamped { view: seen(4), ..at(1, 10, 5) }, 10);
+        let views = |buffer: &mut InputBuffer<u8>, ticks: std::ops::Range<u32>| -> Vec<_> {
+            ticks.map(|tick| (buffer.take(Tick(tick), 30), buffer.view(Tick(tick))).1).collect()
+        };
+        assert_eq!(views(&mut buffer, 10..13), [seen(4), seen(5), seen(6)]);
+        // Three ticks late: used for what was seen then, and afterwards as if it had been in time.
+        push(&mut buffer, Stamped { view: seen(7), ..at(2, 13, 6) }, 16);
+        assert_eq!(views(&mut buffer, 16..18), [seen(7), seen(11)]);
+        push(&mut buffer, at(3, 18, 7), 18);
+        assert_eq!(views(&mut buffer, 18..19), [None]);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use glam::Vec3;
 use serde::{Serialize, de::DeserializeOwned};
 use tickwire_shared::{ClientId, KindId, NetId, Protocol, Tick};
 
+use super::rewind::Past;
 use super::world::{EntityKey, Team, World};
 
 /// The rules of one room. Implemented in the game's own crate; the server calls it, and never the other way
@@ -69,6 +70,13 @@ pub trait Game: Serialize + DeserializeOwned + Sized + Send + Sync + 'static {
         Detail::default()
     }
 
+    /// How far weapons reach, in the game's unit, if the game judges shots by what shooters were shown:
+    /// [`Stage::rewind`]. `None` keeps nothing for that. A room begins only if the [detail](Self::detail) of every kind
+    /// tells of what is within that reach at the first cadence. Asked once.
+    fn weapon_reach(&self) -> Option<f32> {
+        None
+    }
+
     /// Whether a client may know of an entity at all, however near: stealth, fog, secrets of a team. Asked for
     /// entities within reach, every few ticks and in every tick after [`World::visibility_changed`]; a client that
     /// may not is told nothing of it, not even that it exists.
@@ -87,6 +95,8 @@ pub struct Stage<'a, P: Protocol> {
     /// The entities.
     pub world: &'a mut World<P>,
     events: &'a mut Vec<(Recipients, P::Event)>,
+    /// What clients were shown, where the room looks back.
+    pub(super) past: Option<&'a mut (dyn Past + 'a)>,
 }
 
 impl<'a, P: Protocol> Stage<'a, P> {
@@ -98,7 +108,13 @@ impl<'a, P: Protocol> Stage<'a, P> {
         events: &'a mut Vec<(Recipients, P::Event)>,
     ) -> Self {
         world.begin_tick(tick);
-        Self { tick, tick_seconds, world, events }
+        Self { tick, tick_seconds, world, events, past: None }
+    }
+
+    /// The same, with a past to look back to.
+    #[must_use]
+    pub fn with_past(self, past: Option<&'a mut (dyn Past + 'a)>) -> Self {
+        Self { past, ..self }
     }
 
     /// Tells clients that something happened in this tick.

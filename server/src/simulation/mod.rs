@@ -2,6 +2,8 @@
 
 mod game;
 
+mod rewind;
+
 mod world;
 
 mod id_dealer;
@@ -12,4 +14,5 @@ pub(crate) use game::avatar_id;
 pub use game::{Detail, Game, Inputs, Interest, Recipients, Refusal, Stage, Viewpoint};
 pub use grid::Grid;
 pub use id_dealer::IdDealer;
+pub use rewind::{Past, Rewound, Shown};
 pub use world::{Entity, EntityKey, NewEntity, Team, World};

@@ -18,14 +18,12 @@ use tickwire_shared::wire::training::Recorded;
 use tickwire_shared::wire::update::{self, Step};
 use tickwire_shared::{ClientId, KindId, NetId, Protocol, Tick};
 
+use super::blend::{self, Share};
 use super::cadence::{Schedule, Section};
 use super::history::{History, Samples};
 use super::roster::RosterSlot;
 use super::updates::{Lane, Update, Updates};
 use crate::simulation::{EntityKey, Team, World};
-
-/// A row is used again this long after its entity is gone, when every client that is in step has dropped it.
-const ROW_REST_TICKS: u64 = 64;
 
 /// About what an enter takes besides the spawn blob, in bits.
 const RECORD_BITS: i64 = 140;
@@ -57,6 +55,8 @@ pub struct Row {
 #[derive(Clone, Debug)]
 struct Course {
     tiers: [Sampling; TIERS],
+    /// The tick of its spawn.
+    born_at: u64,
     /// The tick of its last cut; 0 before the first.
     cut_at: u64,
     /// How many roster slots are told of it, by lane: nothing is coded that nobody is told.
@@ -95,11 +95,13 @@ pub struct Capture {
 }
 
 impl Capture {
-    /// An empty table, coding with `tables`.
+    /// An empty table, coding with `tables`, from which one can look back for `rewind_ticks` ticks.
     #[must_use]
-    pub fn new(plan: Plan, tables: Arc<Tables>, cadences: Cadences) -> Self {
+    pub fn new(plan: Plan, tables: Arc<Tables>, cadences: Cadences, rewind_ticks: u32) -> Self {
+        // The sample before the oldest moment may be a whole period older.
+        let ring_ticks = rewind_ticks + cadences.period(Tier::SLOW) + 1;
         Self {
-            history: History::new(plan.stride),
+            history: History::new(plan.stride, ring_ticks),
             schedule: Schedule::new(cadences),
             plan,
             tables,
@@ -163,7 +165,8 @@ impl Capture {
 
     fn add(&mut self, key: EntityKey, id: NetId, kind: KindId, state: &[i32]) -> u32 {
         let tick = self.tick;
-        let rested = self.free.front().is_some_and(|(gone, _)| gone + ROW_REST_TICKS <= tick);
+        // By then every client that is in step has dropped it, and nobody looks back to it.
+        let rested = self.free.front().is_some_and(|(gone, _)| gone + self.history.ring_ticks() <= tick);
         let reused = if rested { self.free.pop_front() } else { None };
         let row = reused.map_or(self.rows.len() as u32, |(_, row)| row);
         let plan = self.plan.kind(kind);
@@ -185,6 +188,7 @@ impl Capture {
                 whole_at: tick,
                 cut: false,
             }),
+            born_at: tick,
             cut_at: 0,
             told: [0; Lane::COUNT],
         };
@@ -193,7 +197,7 @@ impl Capture {
             None => {
                 self.rows.push(entry);
                 self.courses.push(course);
-                self.history.begin(tick, self.rows.len());
+                self.history.grow(self.rows.len());
                 self.updates.grow(self.rows.len());
                 self.seen.push(true);
                 self.is_edited.push(false);
@@ -216,15 +220,18 @@ impl Capture {
 
     /// A known entity's state at this tick.
     fn advance(&mut self, row: u32, state: &[i32], cut: bool) {
-        self.history.note(row, state);
+        let course = &mut self.courses[row as usize];
+        // One that is made at this very tick is shown nowhere else before.
+        let cut = cut && course.born_at < self.tick;
+        if cut {
+            course.cut_at = self.tick;
+            course.tiers.iter_mut().for_each(|sampling| sampling.cut = true);
+        }
+        self.history.note(row, state, cut);
         let entry = &mut self.rows[row as usize];
         entry.place = place_of(self.plan.kind(entry.kind), state);
-        if cut {
-            self.courses[row as usize].cut_at = self.tick;
-        }
         for tier in Tier::ALL {
-            let sampling = &mut self.courses[row as usize].tiers[tier.index()];
-            sampling.cut |= cut;
+            let sampling = &self.courses[row as usize].tiers[tier.index()];
             if self.schedule.is_due(sampling.section) && sampling.whole_at < self.tick {
                 self.sample(row, tier, state);
             }
@@ -393,6 +400,23 @@ impl Capture {
         let newest = held.saturating_sub(u64::from(age));
         let samples = Samples { newest, period: u64::from(cadences.period(tier)), first };
         first.max(course.cut_at) <= held && self.history.past_window(row, samples, window)
+    }
+
+    /// Writes a row's state as clients that are told of it at `tier` are shown it at a moment, in 256ths of a tick from
+    /// the start: between two samples of that tier, but never on the way of a cut.
+    pub fn state_at(&self, row: u32, tier: Tier, moment: u64, state: &mut [i32]) {
+        let (entry, course, cadences) =
+            (self.row(row), &self.courses[row as usize], self.schedule.cadences());
+        let tick = moment / 256;
+        let age = u64::from(cadences.age(tier, cadences.phase(tier, entry.id), Tick(tick as u32)));
+        let older = tick.saturating_sub(age).max(course.born_at);
+        let newer = tick + u64::from(cadences.period(tier)) - age;
+        state[..self.plan.stride].copy_from_slice(self.history.state(row, older));
+        let passed = moment.saturating_sub(older * 256);
+        if passed > 0 && newer <= self.tick && !self.history.is_cut(row, older, newer) {
+            let share = Share { passed: passed as i64, way: (newer - older) as i64 * 256 };
+            blend::towards(self.plan.kind(entry.kind), self.history.state(row, newer), share, state);
+        }
     }
 
     /// Whether a client that holds the row's window as of the end of tick `held` would hold the same now.

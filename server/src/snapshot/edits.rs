@@ -74,6 +74,7 @@ impl Edits {
             }
             let slot = client.roster.leave(natural.len());
             client.journal.left(natural.len(), slot);
+            client.sightings.left(eye.capture.tick(), &slot);
             client.parked -= usize::from(slot.is_parked());
             if !slot.is_parked() {
                 self.told.push((slot.row, slot.id, slot.lane, false));
@@ -229,6 +230,7 @@ impl Edits {
         for (index, to) in self.moves.drain(..) {
             let slot = &mut client.roster.slots_mut()[index];
             client.journal.moved(index, slot);
+            client.sightings.moved(capture.tick(), slot);
             let was_parked = slot.is_parked();
             let Some(tier) = to else {
                 self.told.push((slot.row, slot.id, slot.lane, false));
@@ -252,6 +254,7 @@ impl Edits {
         client.journal.entered(self.entering.len());
         for slot in self.entering.drain(..) {
             self.told.push((slot.row, slot.id, slot.lane, true));
+            client.sightings.entered(capture.tick(), &slot);
             client.roster.enter(slot);
         }
     }

@@ -135,6 +135,7 @@ impl Packed {
             self.undo(&frame, capture, told);
             (self.frame_at, self.stream) = (frame.before, Some(frame.before));
         }
+        self.sightings.undo(self.frame_at);
         self.parked = self.roster.slots().iter().filter(|slot| slot.is_parked()).count();
         true
     }

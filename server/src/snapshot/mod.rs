@@ -6,6 +6,8 @@ mod cadence;
 
 mod history;
 
+mod blend;
+
 mod updates;
 
 mod capture;
@@ -20,6 +22,8 @@ mod packed;
 
 mod journal;
 
+mod sightings;
+
 mod edits;
 
 mod pack;
@@ -30,4 +34,5 @@ pub use interest::{Neighbours, Seen, Sight};
 pub use pack::{FRAMING_BYTES, Packer, Snapshot};
 pub use packed::{FrameParts, PackCounts, Packed, QueuedEvent};
 pub use roster::{Roster, RosterSlot};
+pub use sightings::{Sights, Telling};
 pub use updates::{Due, Lane, Update, Updates};

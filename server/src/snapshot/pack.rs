@@ -82,6 +82,7 @@ impl Packer {
         self.edits.begin();
         if continuity.slots == Slots::Reset {
             self.edits.clear(client);
+            client.sightings.begin_anew(tick);
         }
         let eye = Eye {
             capture,

@@ -10,6 +10,7 @@ use super::interest::Seen;
 use super::journal::Journal;
 use super::roster::{Roster, RosterSlot};
 use super::share::Share;
+use super::sightings::Sightings;
 use crate::simulation::{EntityKey, Team};
 
 /// An event that waits for a client's next frame.
@@ -44,12 +45,14 @@ pub struct Packed {
     pub(super) share: Share,
     /// How to go back to what the client has acknowledged.
     pub(super) journal: Journal,
+    /// What it saw a while ago.
+    pub(super) sightings: Sightings,
 }
 
 impl Packed {
-    /// Before the first frame, to a client that Welcome told its avatar.
+    /// Before the first frame, to a client that Welcome told its avatar. What it sees is remembered for `rewind_ticks`.
     #[must_use]
-    pub fn new(stride: usize, avatar: Option<NetId>) -> Self {
+    pub fn new(stride: usize, avatar: Option<NetId>, rewind_ticks: u32) -> Self {
         let private = vec![0; stride * HISTORY];
         Self {
             roster: Roster::default(),
@@ -64,6 +67,7 @@ impl Packed {
             parked: 0,
             share: Share::default(),
             journal: Journal::default(),
+            sightings: Sightings::new(rewind_ticks),
         }
     }
 

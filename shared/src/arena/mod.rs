@@ -41,4 +41,8 @@ impl Protocol for Arena {
     fn is_possible(input: &ArenaInput) -> bool {
         input.walk.iter().all(|axis| *axis != i8::MIN)
     }
+
+    fn aims(input: &ArenaInput) -> bool {
+        input.fire
+    }
 }

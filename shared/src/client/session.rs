@@ -15,9 +15,11 @@ use crate::id::NetId;
 use crate::limits::{COMMANDS_PENDING_MAX, INPUT_REFRESH_MICROS, PROTOCOL_VERSION};
 use crate::protocol::Protocol;
 use crate::schema::{Plan, Replicate, ReplicateKinds, Schema};
-use crate::tick::{Micros, Tick};
+use crate::tick::{Micros, Tick, ViewTick};
 use crate::wire::codec::{self, CodecError};
-use crate::wire::message::{self, Ack, ClientMessage, Hello, NewTables, Resume, ServerMessage, Welcome};
+use crate::wire::message::{
+    self, Ack, ClientMessage, Hello, NewTables, Resume, ServerMessage, ViewAge, Welcome,
+};
 use crate::wire::tables::{Tables, TablesError};
 
 /// A session. All times are the embedder's own clock.
@@ -31,6 +33,8 @@ pub struct Session<P: Protocol> {
     live: Option<Live<P>>,
     input: P::Input,
     input_set: Option<Micros>,
+    /// The moment that is shown, where the embedder says so.
+    shown: Option<ViewTick>,
     stats: Stats,
 }
 
@@ -114,6 +118,7 @@ impl<P: Protocol> Session<P> {
             live: None,
             input: P::Input::default(),
             input_set: None,
+            shown: None,
             stats: Stats::default(),
         })
     }
@@ -261,7 +266,10 @@ impl<P: Protocol> Session<P> {
             Phase::Greeted | Phase::Over(_) => return None,
             Phase::Welcomed => match self.outgoing.pop_front() {
                 Some(bytes) => bytes,
-                None => self.live.as_mut()?.poll_input(&self.input, &mut self.input_set, now)?,
+                None => {
+                    let live = self.live.as_mut()?;
+                    live.poll_input(&self.input, self.shown, &mut self.input_set, now)?
+                }
             },
         };
         self.stats.sent_bytes += bytes.len() as u64;
@@ -271,6 +279,13 @@ impl<P: Protocol> Session<P> {
     /// What happened, in order, until there is none.
     pub fn poll_happening(&mut self) -> Option<Happening<P>> {
         self.happenings.pop_front()
+    }
+
+    /// The moment that is shown from now on, to be said before [`Self::set_input`]: inputs that
+    /// [aim](Protocol::aims) are judged by it. For an embedder that shows the newest states as they are, which needs not say
+    /// so, it is the last frame's tick.
+    pub fn set_shown(&mut self, view: ViewTick) {
+        self.shown = Some(view);
     }
 
     /// From now on this is what the player wants; sent when it differs from before.
@@ -388,11 +403,19 @@ impl<P: Protocol> Live<P> {
         }
     }
 
+    /// What is shown by who shows the newest states. Where nothing moves no frames come.
+    fn newest(&self, now: Micros) -> ViewTick {
+        let (tick, held) = (self.clock.server_tick(now).0, self.replica.tick());
+        let tick = if tick.since(held) > CORRECTION_TICKS_MAX { tick } else { held };
+        ViewTick { tick, fraction: 0 }
+    }
+
     /// An input is due when it changed (once per tick at most), when frames wait for their acknowledgement, or
     /// when nothing was sent for a while.
     fn poll_input(
         &mut self,
         input: &P::Input,
+        shown: Option<ViewTick>,
         input_set: &mut Option<Micros>,
         now: Micros,
     ) -> Option<Vec<u8>> {
@@ -434,11 +457,18 @@ impl<P: Protocol> Live<P> {
         let tick = if fresh_tick { tick } else { self.sent_tick.unwrap_or(tick) };
         self.sent_tick = Some(tick);
         self.sent_at = Some(now);
-        let message = ClientMessage::<P::Input, P::Command>::Input {
-            seq: self.seq,
-            tick,
-            ack,
-            input: self.sent.clone(),
+        let (seq, input) = (self.seq, self.sent.clone());
+        let message = if P::aims(&input) {
+            let view = shown.unwrap_or_else(|| self.newest(now));
+            ClientMessage::<P::Input, P::Command>::Aimed {
+                seq,
+                tick,
+                ack,
+                view: ViewAge::of(view, tick),
+                input,
+            }
+        } else {
+            ClientMessage::Input { seq, tick, ack, input }
         };
         Some(codec::encode(&message))
     }

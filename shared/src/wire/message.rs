@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::id::{ClientId, NetId};
-use crate::tick::Tick;
+use crate::tick::{Tick, ViewTick};
 use crate::wire::cadence::Cadences;
 use crate::wire::codec::{self, CodecError};
 
@@ -129,6 +129,31 @@ pub struct Ack {
     pub held_ms: u16,
 }
 
+/// Which moment a client showed when its player decided, counted back from the tick of the input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ViewAge {
+    /// From the shown tick to the input's; 255 also stands for more.
+    ticks: u8,
+    /// [`ViewTick::fraction`].
+    fraction: u8,
+}
+
+impl ViewAge {
+    /// Of `view`, in an input for `tick`. What lies after that tick is no view: it becomes the tick itself.
+    #[must_use]
+    pub fn of(view: ViewTick, tick: Tick) -> Self {
+        let ahead = view.since(tick);
+        let ticks = u8::try_from(tick.since(view.tick).max(0)).unwrap_or(u8::MAX);
+        Self { ticks, fraction: if ahead > 0 { 0 } else { view.fraction } }
+    }
+
+    /// The moment that the client showed.
+    #[must_use]
+    pub fn view(self, tick: Tick) -> ViewTick {
+        ViewTick { tick: tick.minus(u32::from(self.ticks)), fraction: self.fraction }
+    }
+}
+
 /// Everything that a client sends. `I` and `C` are the game's input and command.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum ClientMessage<I, C> {
@@ -154,6 +179,29 @@ pub enum ClientMessage<I, C> {
         /// The tick of the frame whose checksum differed.
         tick: Tick,
     },
+    /// An [`Input`](Self::Input) that [aims](crate::Protocol::aims): it says what was shown when its player aimed.
+    Aimed {
+        /// As in an input.
+        seq: u16,
+        /// As in an input.
+        tick: Tick,
+        /// As in an input.
+        ack: Option<Ack>,
+        /// The moment that the player saw.
+        view: ViewAge,
+        /// The game's input.
+        input: I,
+    },
+}
+
+impl<I, C> ClientMessage<I, C> {
+    /// The game's input in it.
+    pub fn input(&self) -> Option<&I> {
+        match self {
+            Self::Input { input, .. } | Self::Aimed { input, .. } => Some(input),
+            Self::Hello(_) | Self::Command(_) | Self::Ack(_) | Self::Resync { .. } => None,
+        }
+    }
 }
 
 /// The message with Welcome in it.
@@ -193,5 +241,23 @@ pub fn decode_server(bytes: &[u8]) -> Result<ServerMessage<'_>, CodecError> {
         Some((&TAG_FRAME, _)) => Ok(ServerMessage::Frame(bytes)),
         Some((&TAG_TABLES, body)) => Ok(ServerMessage::Tables(codec::decode(body)?)),
         _ => Err(CodecError::Malformed),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_view_comes_back_unless_it_is_none() {
+        let view = ViewTick { tick: Tick(u32::MAX), fraction: 77 };
+        assert_eq!(ViewAge::of(view, Tick(9)).view(Tick(9)), view);
+        let now = ViewTick { tick: Tick(9), fraction: 0 };
+        assert_eq!(ViewAge::of(now, Tick(9)).view(Tick(9)), now);
+        for later in [ViewTick { tick: Tick(9), fraction: 1 }, ViewTick { tick: Tick(12), fraction: 9 }] {
+            assert_eq!(ViewAge::of(later, Tick(9)).view(Tick(9)), now);
+        }
+        let ancient = ViewAge::of(ViewTick { tick: Tick(5), fraction: 3 }, Tick(5000));
+        assert_eq!(ancient.view(Tick(5000)).tick, Tick(5000 - 255));
     }
 }

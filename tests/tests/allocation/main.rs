@@ -1,9 +1,9 @@
-//! A steady tick asks for no memory: inputs and acknowledgements in, capture, updates, frames out. A test binary of its
+//! A steady tick asks for no memory: inputs and acknowledgements in, looks back, capture, updates, frames out. A test binary of its
 //! own, since an allocator that counts is one for all.
 
 use tickwire_server::host::{Event, Output, Room, RoomConfig};
-use tickwire_shared::wire::message::{Ack, ClientMessage, ResumeToken};
-use tickwire_shared::{ClientId, Micros, Tick};
+use tickwire_shared::wire::message::{Ack, ClientMessage, ResumeToken, ViewAge};
+use tickwire_shared::{ClientId, Micros, Tick, ViewTick};
 use tickwire_tests::counting::Counting;
 use tickwire_tests::crowd::{Crowd, CrowdGame};
 use tickwire_tests::sim::hello;
@@ -20,8 +20,9 @@ fn tick(room: &mut Room<CrowdGame>, number: u64, sent: &mut Vec<(ClientId, usize
     for client in 0..CLIENTS {
         if (number + u64::from(client)).is_multiple_of(15) {
             let input = (number % 7) as u8;
-            let message =
-                ClientMessage::Input { seq: number as u16, tick: room.status().tick, ack: None, input };
+            let (seq, tick, ack) = (number as u16, room.status().tick, None);
+            let view = ViewAge::of(ViewTick { tick: tick.minus(6), fraction: 99 }, tick);
+            let message = ClientMessage::Aimed { seq, tick, ack, view, input };
             room.handle(Event::Message { client: ClientId(client), message }, now);
         }
     }
@@ -40,7 +41,8 @@ fn tick(room: &mut Room<CrowdGame>, number: u64, sent: &mut Vec<(ClientId, usize
 
 fn room(budget: u32) -> Room<CrowdGame> {
     // Everybody sees everything, so nobody enters: that has a spawn blob.
-    let game = CrowdGame::new(5, 300, 200.0, 10_000.0);
+    let mut game = CrowdGame::new(5, 300, 200.0, 10_000.0);
+    game.looking_back = true;
     let config = RoomConfig { budget_bytes_per_s_max: 1 << 20, ..RoomConfig::default() };
     let mut room = Room::new(game, config).expect("a schema");
     for client in (0..CLIENTS).map(ClientId) {
@@ -67,5 +69,10 @@ fn a_steady_tick_asks_for_no_memory() {
         );
         assert!(bytes > 600 * CLIENTS as usize * 20, "hardly anything was sent");
         assert_eq!(asked, 0, "{what}");
+        assert!(
+            room.counters().rewinds.within > 600 * u64::from(CLIENTS) / 2,
+            "{:?}",
+            room.counters().rewinds
+        );
     }
 }

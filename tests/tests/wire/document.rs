@@ -4,8 +4,10 @@ use tickwire_shared::CloseCode;
 use tickwire_shared::limits::{CLIENT_MESSAGE_BYTES_MAX, PROTOCOL_VERSION};
 use tickwire_shared::wire::codec;
 use tickwire_shared::wire::frame::STILL_GROUP;
-use tickwire_shared::wire::message::{Ack, ClientMessage, Hello, TAG_FRAME, TAG_TABLES, TAG_WELCOME};
-use tickwire_shared::{ClientId, NetId, Tick};
+use tickwire_shared::wire::message::{
+    Ack, ClientMessage, Hello, TAG_FRAME, TAG_TABLES, TAG_WELCOME, ViewAge,
+};
+use tickwire_shared::{ClientId, NetId, Tick, ViewTick};
 
 const DOCUMENT: &str = include_str!("../../../shared/WIRE.md");
 
@@ -45,12 +47,14 @@ fn client_messages() {
         budget: 0,
     };
     let ack = Ack { applied: Tick(0), held_ms: 0 };
-    let messages: [(&str, ClientMessage<u8, u8>); 5] = [
+    let view = ViewAge::of(ViewTick::default(), Tick(0));
+    let messages: [(&str, ClientMessage<u8, u8>); 6] = [
         ("Hello", ClientMessage::Hello(hello)),
         ("Input", ClientMessage::Input { seq: 0, tick: Tick(0), ack: None, input: 0 }),
         ("Command", ClientMessage::Command(0)),
         ("Ack", ClientMessage::Ack(ack)),
         ("Resync", ClientMessage::Resync { tick: Tick(0) }),
+        ("Aimed", ClientMessage::Aimed { seq: 0, tick: Tick(0), ack: None, view, input: 0 }),
     ];
     let rows = table("| variant | message | fields |");
     assert_eq!(rows.len(), messages.len());

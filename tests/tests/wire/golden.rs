@@ -5,8 +5,8 @@ use tickwire_server::host::{Event, Output, Room, RoomConfig};
 use tickwire_shared::arena::{Arena, ArenaInput, Command};
 use tickwire_shared::client::{Identity, Session};
 use tickwire_shared::wire::codec;
-use tickwire_shared::wire::message::{Ack, ClientMessage, ResumeToken};
-use tickwire_shared::{ClientId, Micros, Protocol, Tick};
+use tickwire_shared::wire::message::{Ack, ClientMessage, ResumeToken, ViewAge};
+use tickwire_shared::{ClientId, Micros, Protocol, Tick, ViewTick};
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
@@ -18,6 +18,9 @@ fn client_messages() {
     let ack = Some(Ack { applied: Tick(70_000), held_ms: 300 });
     let message = ClientMessage::<ArenaInput, ()>::Input { seq: 5, tick: Tick(7), ack, input };
     assert_eq!(hex(&codec::encode(&message)), "01050701fc70110100fb2c017ffffb341201");
+    let view = ViewAge::of(ViewTick { tick: Tick(2), fraction: 0x80 }, Tick(7));
+    let message = ClientMessage::<ArenaInput, ()>::Aimed { seq: 5, tick: Tick(7), ack, view, input };
+    assert_eq!(hex(&codec::encode(&message)), "05050701fc70110100fb2c0105807ffffb341201");
     let ack = ClientMessage::<ArenaInput, ()>::Ack(Ack { applied: Tick(3), held_ms: 9 });
     assert_eq!(hex(&codec::encode(&ack)), "030309");
 }
