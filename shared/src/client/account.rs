@@ -42,9 +42,10 @@ pub enum Happening<P: Protocol> {
 }
 
 /// How a session is doing, for whoever shows it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum State {
     /// Hello has not been answered.
+    #[default]
     Connecting,
     /// Frames come.
     Live,

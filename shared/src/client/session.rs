@@ -10,7 +10,10 @@ use std::sync::Arc;
 
 use super::account::{Happening, Identity, SessionError, State, Stats};
 use super::clock::Clock;
+use super::figures::Meter;
+use super::presentation::Presentation;
 use super::replica::{FrameSummary, Replica, Slot};
+use super::view::Smoothing;
 use crate::id::NetId;
 use crate::limits::{COMMANDS_PENDING_MAX, INPUT_REFRESH_MICROS, PROTOCOL_VERSION};
 use crate::protocol::Protocol;
@@ -30,12 +33,14 @@ pub struct Session<P: Protocol> {
     heard_at: Micros,
     outgoing: VecDeque<Vec<u8>>,
     happenings: VecDeque<Happening<P>>,
-    live: Option<Live<P>>,
-    input: P::Input,
+    pub(super) live: Option<Live<P>>,
+    pub(super) input: P::Input,
     input_set: Option<Micros>,
     /// The moment that is shown, where the embedder says so.
-    shown: Option<ViewTick>,
-    stats: Stats,
+    pub(super) shown: Option<ViewTick>,
+    pub(super) smoothing: Smoothing,
+    pub(super) stats: Stats,
+    pub(super) meter: Meter,
 }
 
 /// How far the connection at hand is.
@@ -52,24 +57,28 @@ enum Phase {
 }
 
 /// What there is only after Welcome.
-struct Live<P: Protocol> {
+pub(super) struct Live<P: Protocol> {
     welcome: Welcome,
-    setup: P::Setup,
-    replica: Replica<P::Spawn>,
-    clock: Clock,
+    pub(super) setup: P::Setup,
+    pub(super) replica: Replica<P::Spawn>,
+    pub(super) clock: Clock,
+    /// There once somebody looks.
+    pub(super) presentation: Option<Box<Presentation<P>>>,
     seq: u16,
-    sent: P::Input,
+    /// The newest input that took part in a step, as far as is known.
+    pub(super) seq_used: Option<u16>,
+    pub(super) sent: P::Input,
     sent_tick: Option<Tick>,
     sent_at: Option<Micros>,
     /// Changed inputs on their way: seq and when they were set.
     in_flight: VecDeque<(u16, Micros)>,
     frames_unacknowledged: u8,
-    applied: Option<(Tick, Micros)>,
+    pub(super) applied: Option<(Tick, Micros)>,
     /// The tick of the last applied frame; before the first one, a tick of which there is none.
     resume_at: Tick,
     rtt_micros: Option<u64>,
-    /// When each of the last inputs was sent, for the round trip.
-    sent_times: VecDeque<(u16, Micros)>,
+    /// For which tick and when each of the last inputs was sent.
+    sent_times: VecDeque<(u16, (Tick, Micros))>,
 }
 
 /// When the clock goes back by more than this, the ticks of inputs go back with it.
@@ -109,7 +118,9 @@ impl<P: Protocol> Session<P> {
             input: P::Input::default(),
             input_set: None,
             shown: None,
+            smoothing: Smoothing::default(),
             stats: Stats::default(),
+            meter: Meter::default(),
         })
     }
 
@@ -153,6 +164,7 @@ impl<P: Protocol> Session<P> {
     pub fn handle_message(&mut self, bytes: &[u8], now: Micros) -> Result<(), SessionError> {
         self.stats.received_bytes += bytes.len() as u64;
         self.heard_at = now;
+        self.meter.note(&self.stats, now);
         match message::decode_server(bytes)? {
             ServerMessage::Welcome(welcome) => self.handle_welcome(*welcome, now),
             ServerMessage::Frame(frame) => self.handle_frame(frame, now),
@@ -188,7 +200,9 @@ impl<P: Protocol> Session<P> {
                 welcome.avatar,
             ),
             clock: Clock::new(welcome.tick_hz, welcome.tick, now),
+            presentation: None,
             seq: 0,
+            seq_used: None,
             sent: P::Input::default(),
             sent_tick: None,
             sent_at: None,
@@ -216,12 +230,14 @@ impl<P: Protocol> Session<P> {
             .iter()
             .map(|(tick, bytes)| Ok(Happening::Game(*tick, codec::decode(bytes)?)))
             .collect::<Result<Vec<_>, CodecError>>()?;
-        let summary = live.replica.commit(staged);
+        live.seq_used = staged.ack().map(|ack| ack.seq).or(live.seq_used);
+        let summary = live.commit(staged);
         self.stats.updates += summary.changed as u64;
         self.stats.update_bits += summary.slot_bits as u64;
         // The first frame of a session brings everything; only later ones catch up.
         self.stats.resyncs += u64::from(summary.resync && self.stats.frames > 0);
         self.stats.frames += 1;
+        live.present(&events);
         self.happenings.extend(events);
         live.applied = Some((summary.tick, now));
         live.resume_at = summary.tick;
@@ -269,7 +285,7 @@ impl<P: Protocol> Session<P> {
 
     /// The moment that is shown from now on, to be said before [`Self::set_input`]: inputs that
     /// [aim](Protocol::aims) are judged by it. For an embedder that shows the newest states as they are, which needs not say
-    /// so, it is the last frame's tick.
+    /// so, it is the last frame's tick; [`Self::view`] says so itself.
     pub fn set_shown(&mut self, view: ViewTick) {
         self.shown = Some(view);
     }
@@ -353,10 +369,15 @@ impl<P: Protocol> Session<P> {
 }
 
 impl<P: Protocol> Live<P> {
+    pub(super) fn tick_hz(&self) -> u16 {
+        self.welcome.tick_hz
+    }
+
     /// What was on its way is lost, or is not answered any more; the input is to be sent again, changed or not.
     fn lose_connection(&mut self) {
         self.frames_unacknowledged = 0;
         (self.sent_tick, self.sent_at) = (None, None);
+        self.forget_inputs();
         self.in_flight.clear();
         self.sent_times.clear();
     }
@@ -368,14 +389,14 @@ impl<P: Protocol> Live<P> {
         happenings: &mut VecDeque<Happening<P>>,
     ) {
         let Some(ack) = summary.ack else { return };
-        self.clock.margin(&ack);
-        while let Some((seq, at)) = self.sent_times.front().copied() {
+        while let Some((seq, (tick, at))) = self.sent_times.front().copied() {
             let distance = ack.seq.wrapping_sub(seq) as i16;
             if distance < 0 {
                 break;
             }
             self.sent_times.pop_front();
             if distance == 0 {
+                self.clock.margin(&ack, (tick, at), now);
                 let sample = now.since(at).saturating_sub(u64::from(ack.held_100us) * 100);
                 self.rtt_micros = Some(self.rtt_micros.map_or(sample, |old| (old * 7 + sample) / 8));
             }
@@ -396,6 +417,15 @@ impl<P: Protocol> Live<P> {
         ViewTick { tick, fraction: 0 }
     }
 
+    /// Whether an input for `tick` may leave: there is one for each tick at the most.
+    pub(super) fn is_fresh(&self, tick: Tick) -> bool {
+        self.sent_tick.is_none_or(|sent| {
+            let ahead = tick.since(sent);
+            // Far behind: the server had stopped, and what was sent was for ticks that are still to come.
+            !(-CORRECTION_TICKS_MAX..=0).contains(&ahead)
+        })
+    }
+
     /// An input is due when it changed (once per tick at most), when frames wait for their acknowledgement, or
     /// when nothing was sent for a while.
     fn poll_input(
@@ -405,12 +435,9 @@ impl<P: Protocol> Live<P> {
         input_set: &mut Option<Micros>,
         now: Micros,
     ) -> Option<Vec<u8>> {
+        self.clock.advance(now);
         let tick = self.clock.input_tick(now);
-        let fresh_tick = self.sent_tick.is_none_or(|sent| {
-            let ahead = tick.since(sent);
-            // Far behind: the server had stopped, and what was sent was for ticks that are still to come.
-            !(-CORRECTION_TICKS_MAX..=0).contains(&ahead)
-        });
+        let fresh_tick = self.is_fresh(tick);
         let changed = *input != self.sent && fresh_tick;
         let acknowledge = self.frames_unacknowledged >= self.welcome.ack_every;
         let refresh = self.sent_at.is_none_or(|at| now.since(at) >= INPUT_REFRESH_MICROS);
@@ -429,12 +456,13 @@ impl<P: Protocol> Live<P> {
         if changed {
             push_bounded(&mut self.in_flight, (self.seq, input_set.take().unwrap_or(now)));
         }
-        push_bounded(&mut self.sent_times, (self.seq, now));
         self.sent = if fresh_tick { input.clone() } else { self.sent.clone() };
         // Ticks of inputs do not run backwards when the clock is corrected a little.
         let tick = if fresh_tick { tick } else { self.sent_tick.unwrap_or(tick) };
         self.sent_tick = Some(tick);
         self.sent_at = Some(now);
+        push_bounded(&mut self.sent_times, (self.seq, (tick, now)));
+        self.note_input(self.seq, tick);
         let (seq, input) = (self.seq, self.sent.clone());
         let message = if P::aims(&input) {
             let view = shown.unwrap_or_else(|| self.newest(now));
@@ -461,7 +489,7 @@ fn tables_of(welcome: &Welcome, known: Arc<Tables>) -> Result<Arc<Tables>, Table
 }
 
 /// Remembers the newest few.
-fn push_bounded(times: &mut VecDeque<(u16, Micros)>, newest: (u16, Micros)) {
+fn push_bounded<T>(times: &mut VecDeque<(u16, T)>, newest: (u16, T)) {
     if times.len() >= SENT_TIMES_MAX {
         times.pop_front();
     }
