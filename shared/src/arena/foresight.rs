@@ -1,5 +1,5 @@
-//! What a client foresees of its own avatar: that it walks, that its weapon cools down, that it waits to respawn. Shots,
-//! hits, pushes and where it comes back are the server's to tell.
+//! What a client foresees of its own avatar: that it walks, that it fires and its weapon cools down, that it waits to
+//! respawn. Hits, pushes and where it comes back are the server's to tell.
 
 use super::Arena;
 use super::kinds::Own;
@@ -32,6 +32,8 @@ impl Predictor<Arena> for Foresight {
         }
         let motion = Motion { position: own.position, velocity: own.velocity };
         let Motion { position, velocity } = motion::step(motion, input, &self.map, self.tick_seconds);
+        let fires = input.fire && cooldown_ticks == 0;
+        let cooldown_ticks = if fires { motion::cooldown_ticks(self.tick_seconds) } else { cooldown_ticks };
         Own { position, velocity, cooldown_ticks, ..own.clone() }
     }
 

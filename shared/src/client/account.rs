@@ -96,4 +96,6 @@ pub struct Stats {
     pub checksums: u64,
     /// Frames that caught up after a pause.
     pub resyncs: u64,
+    /// Happenings that nobody asked for in time.
+    pub happenings_forgotten: u64,
 }

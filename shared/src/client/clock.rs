@@ -24,7 +24,7 @@ const JUMP_MICROS: i64 = 250_000;
 const REPORTS_UNSETTLED: u32 = 8;
 /// How early an input should come at the least, as a part of a tick.
 const MARGIN_DIVISOR: i64 = 4;
-/// What the lead is until a margin was reported.
+/// Until a margin was reported, inputs leave earlier than a whole round trip by so many ticks.
 const LEAD_TICKS_FIRST: i64 = 2;
 /// The lead never grows past this.
 const LEAD_MICROS_MAX: i64 = 1_000_000;
@@ -40,6 +40,8 @@ pub struct Clock {
     least_before: Option<i64>,
     /// Until a frame has come, Welcome's.
     first: i64,
+    /// Until a margin was reported, how long before a tick its inputs leave.
+    lead_first: i64,
     while_began: Micros,
     server: Slew,
     inputs: Slew,
@@ -128,21 +130,24 @@ impl Margins {
 }
 
 impl Clock {
-    /// From Welcome's tick rate and tick, received `now`.
+    /// From Welcome's tick rate and tick, received `now`, an answer to what left at `asked`.
     #[must_use]
-    pub fn new(tick_hz: u16, tick: Tick, now: Micros) -> Self {
+    pub fn new(tick_hz: u16, tick: Tick, asked: Micros, now: Micros) -> Self {
         let tick_hz = i64::from(tick_hz.max(1));
         let offset = now.0 as i64;
         let tick_micros = 1_000_000 / tick_hz;
+        let round_trip = i64::try_from(now.since(asked)).unwrap_or(LEAD_MICROS_MAX).min(LEAD_MICROS_MAX);
+        let lead_first = round_trip + LEAD_TICKS_FIRST * tick_micros;
         Self {
             tick_hz,
             base: tick,
             least: None,
             least_before: None,
             first: offset,
+            lead_first,
             while_began: now,
             server: Slew::new(offset, now),
-            inputs: Slew::new(offset - LEAD_TICKS_FIRST * tick_micros, now),
+            inputs: Slew::new(offset - lead_first, now),
             view: Slew::new(offset + tick_micros, now),
             shown_parts: -256,
             margins: Margins::default(),
@@ -201,7 +206,7 @@ impl Clock {
         let tick_micros = self.tick_micros() as i64;
         let inputs = match self.margins.worst() {
             Some(worst) => worst - tick_micros / MARGIN_DIVISOR,
-            None => least - LEAD_TICKS_FIRST * tick_micros,
+            None => least - self.lead_first,
         };
         let inputs = inputs.clamp(least - LEAD_MICROS_MAX, least);
         if self.margins.reports <= REPORTS_UNSETTLED {

@@ -107,6 +107,7 @@ impl<P: Protocol> Live<P> {
             presentation.after(&self.replica);
             self.presentation = Some(Box::new(presentation));
             let (tick, state) = (self.replica.tick(), self.replica.private().to_vec());
+            self.note_last_input();
             self.tell_own(tick, None, &state);
         }
         let parts = self.clock.view_parts();

@@ -30,6 +30,8 @@ mod looking;
 
 mod reconnect;
 
+pub mod link;
+
 pub use account::{Happening, Identity, SessionError, State, Stats};
 pub use clock::Clock;
 pub use figures::Figures;

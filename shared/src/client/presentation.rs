@@ -10,7 +10,7 @@ use super::staged::Staged;
 use super::track::{Freshness, Track};
 use crate::protocol::Protocol;
 use crate::schema::KindPlan;
-use crate::tick::Tick;
+use crate::tick::{Tick, ViewTick};
 use crate::wire::cadence::{Cadences, Tier};
 
 /// Entities that have left and are still shown, because the view has not come to that yet.
@@ -180,6 +180,11 @@ fn later_parts(cadences: &Cadences, tier: Tier) -> f64 {
 }
 
 impl<S> Body<S> {
+    /// The moment at which it is shown, while the view is at this one.
+    pub(super) fn moment(&self, (base, parts): (Tick, i64)) -> ViewTick {
+        ViewTick::after(base, parts - self.later as i64)
+    }
+
     /// How it looks at a moment of the view; `None` while it is not to be seen.
     pub(super) fn at(
         &self,

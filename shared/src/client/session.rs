@@ -31,6 +31,8 @@ pub struct Session<P: Protocol> {
     hello: Hello,
     phase: Phase,
     heard_at: Micros,
+    /// When Hello left.
+    greeted_at: Micros,
     outgoing: VecDeque<Vec<u8>>,
     happenings: VecDeque<Happening<P>>,
     pub(super) live: Option<Live<P>>,
@@ -85,6 +87,8 @@ pub(super) struct Live<P: Protocol> {
 const CORRECTION_TICKS_MAX: i32 = 8;
 /// Inputs whose sending time is remembered.
 const SENT_TIMES_MAX: usize = 64;
+/// Happenings that wait for whoever asks; of more, the oldest are forgotten, and counted.
+const HAPPENINGS_MAX: usize = 4096;
 /// Three heartbeats.
 const STALL_MICROS: u64 = 1_500_000;
 
@@ -112,6 +116,7 @@ impl<P: Protocol> Session<P> {
             hello,
             phase: Phase::Opened,
             heard_at: Micros::default(),
+            greeted_at: Micros::default(),
             outgoing: VecDeque::new(),
             happenings: VecDeque::new(),
             live: None,
@@ -190,6 +195,7 @@ impl<P: Protocol> Session<P> {
             return Ok(());
         }
         let known = self.live.as_ref().map_or_else(P::tables, |live| Arc::clone(live.replica.tables()));
+        self.shown = None;
         self.live = Some(Live {
             setup,
             replica: Replica::new(
@@ -199,7 +205,7 @@ impl<P: Protocol> Session<P> {
                 welcome.tick,
                 welcome.avatar,
             ),
-            clock: Clock::new(welcome.tick_hz, welcome.tick, now),
+            clock: Clock::new(welcome.tick_hz, welcome.tick, self.greeted_at, now),
             presentation: None,
             seq: 0,
             seq_used: None,
@@ -250,11 +256,17 @@ impl<P: Protocol> Session<P> {
             Some(false) => {
                 self.stats.mismatches += 1;
                 self.happenings.push_back(Happening::Mismatch);
-                let ask = ClientMessage::<P::Input, P::Command>::Resync { tick: summary.tick };
-                self.outgoing.push_back(codec::encode(&ask));
+                // To ask once is enough, however often it is seen before the question leaves.
+                if self.outgoing.len() < COMMANDS_PENDING_MAX {
+                    let ask = ClientMessage::<P::Input, P::Command>::Resync { tick: summary.tick };
+                    self.outgoing.push_back(codec::encode(&ask));
+                }
             }
             None => {}
         }
+        let forgotten = self.happenings.len().saturating_sub(HAPPENINGS_MAX);
+        self.happenings.drain(..forgotten);
+        self.stats.happenings_forgotten += forgotten as u64;
         Ok(())
     }
 
@@ -262,7 +274,7 @@ impl<P: Protocol> Session<P> {
     pub fn poll_transmit(&mut self, now: Micros) -> Option<Vec<u8>> {
         let bytes = match self.phase {
             Phase::Opened => {
-                self.phase = Phase::Greeted;
+                (self.phase, self.greeted_at) = (Phase::Greeted, now);
                 codec::encode(&ClientMessage::<P::Input, P::Command>::Hello(self.hello.clone()))
             }
             Phase::Greeted | Phase::Over(_) => return None,
@@ -369,6 +381,13 @@ impl<P: Protocol> Session<P> {
 }
 
 impl<P: Protocol> Live<P> {
+    /// Whoever begins to look must know what left before.
+    pub(super) fn note_last_input(&mut self) {
+        if let Some(tick) = self.sent_tick {
+            self.note_input(self.seq, tick);
+        }
+    }
+
     pub(super) fn tick_hz(&self) -> u16 {
         self.welcome.tick_hz
     }

@@ -1,7 +1,7 @@
 //! One drawn frame: what a session shows at a moment. Made by [`Session::view`](super::Session::view); everything in it is
 //! worked out when it is asked for, without an allocation.
 
-use super::between::Columns;
+use super::between::{self, Columns};
 use super::presentation::{Body, Presentation};
 use super::replica::Replica;
 use super::track::Freshness;
@@ -61,6 +61,9 @@ pub struct Shown<'a, P: Protocol> {
     pub spawn: &'a P::Spawn,
     /// Its state, between two that were told.
     pub state: P::Entity,
+    /// The moment that it is shown at: later than [`View::tick`] by as much as its cadence is longer, and on the way there
+    /// while its cadence changes.
+    pub moment: ViewTick,
     /// How sure that is.
     pub freshness: Freshness,
     /// How often it is told of.
@@ -90,11 +93,16 @@ impl<'a, P: Protocol> View<'a, P> {
         bodies.chain(leaving.filter(move |_| smoothing.interpolation)).filter_map(move |(index, body)| {
             let (columns, freshness) = match index {
                 Some(index) if !smoothing.interpolation => {
-                    (super::between::told(replica.state(index)), Freshness::Interpolated)
+                    (between::told(replica.state(index)), Freshness::Interpolated)
                 }
                 _ => look(replica, presentation, body)?,
             };
-            Some(shown::<P>(body, &columns, freshness)?)
+            let moment = if smoothing.interpolation {
+                body.moment((presentation.base(), presentation.parts()))
+            } else {
+                ViewTick { tick: replica.tick(), fraction: 0 }
+            };
+            shown::<P>(body, &columns, (moment, freshness))
         })
     }
 
@@ -103,7 +111,9 @@ impl<'a, P: Protocol> View<'a, P> {
     pub fn told(&self) -> impl Iterator<Item = Shown<'a, P>> {
         let replica = self.replica;
         self.presentation.bodies.iter().enumerate().filter_map(move |(index, body)| {
-            shown::<P>(body, &super::between::told(replica.state(index)), Freshness::Interpolated)
+            let moment = ViewTick { tick: replica.tick(), fraction: 0 };
+            let columns = between::told(replica.state(index));
+            shown::<P>(body, &columns, (moment, Freshness::Interpolated))
         })
     }
 
@@ -126,7 +136,7 @@ fn look<P: Protocol>(
 fn shown<'a, P: Protocol>(
     body: &'a Body<P::Spawn>,
     columns: &Columns,
-    freshness: Freshness,
+    (moment, freshness): (ViewTick, Freshness),
 ) -> Option<Shown<'a, P>> {
     let slot = &body.slot;
     Some(Shown {
@@ -134,6 +144,7 @@ fn shown<'a, P: Protocol>(
         kind: slot.kind,
         spawn: &slot.spawn,
         state: P::Entity::restore_between(slot.kind, columns)?,
+        moment,
         freshness,
         tier: slot.tier,
         is_parked: slot.parked.is_some(),

@@ -26,7 +26,7 @@ fn half_the_bandwidth_gets_new_states_not_old_ones() {
 
         let mut narrow = Sim::new(ArenaGame::new(crowd), 30, seed);
         let (rate, rtt_ms) = (bytes_per_s / 2, 50);
-        let profile = Profile { delay_micros: rtt_ms * 500, rate, ..Profile::default() };
+        let profile = Profile { delay_micros: rtt_ms * 500, rate_bits: Some(rate * 8), ..Profile::default() };
         let id = narrow.join("narrow", profile);
         let witness = narrow.join("wide", Profile::default());
         // It joins, which alone takes seconds on such a link, and its rate is found.
