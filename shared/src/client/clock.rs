@@ -3,9 +3,8 @@
 //! asks; knows no entity.
 //!
 //! All three are the embedder's clock less an offset. A frame's offset says how late it came; the least one lately is the
-//! server's time as it looks from here. The offset of inputs follows the margins that the server reports: each report
-//! says at which offset that input would have come just in time. That of the view lies behind the first one by the
-//! interpolation delay. Offsets slew, so that none of the three times runs unevenly to the eye.
+//! server's time as it looks from here. Inputs lead it: each margin that the server reports says with which lead that input
+//! would have come just in time. The view lies behind it by the interpolation delay. Offsets slew, so that none of the three times runs unevenly to the eye.
 
 use super::lateness::Lateness;
 use crate::tick::{Micros, Tick, ViewTick};
@@ -82,14 +81,14 @@ impl Slew {
     }
 }
 
-/// At which offsets inputs would have come just in time, lately.
+/// How long before the server's time as it looks from here inputs would have had to leave to come just in time, lately.
 #[derive(Clone, Debug, Default)]
 struct Margins {
-    /// The least of each of the last stretches, newest last.
-    least: Vec<i64>,
+    /// The most of each of the last stretches, newest last.
+    leads: Vec<i64>,
     began: Micros,
     reports: u32,
-    /// The last one as it was reported, in eighths of a tick.
+    /// The last margin as it was reported, in eighths of a tick.
     newest_eighths: Option<i8>,
 }
 
@@ -98,33 +97,34 @@ const STRETCHES: usize = 64;
 const STRETCH_MICROS: u64 = 100_000;
 /// Of so many stretches one may be worse than what is planned for.
 const STRETCHES_PER_OUTLIER: usize = 24;
-/// An input that came later than planned by more than this was held up by a stall, for which nothing can be planned.
+/// An input that would have had to leave earlier than planned by more than this was held up by a stall, for which nothing
+/// can be planned.
 const STALL_MICROS: i64 = 250_000;
 
 impl Margins {
-    fn report(&mut self, just_in_time: i64, now: Micros) {
-        if self.worst().is_some_and(|worst| just_in_time < worst - STALL_MICROS) && self.reports > 2 {
+    fn report(&mut self, lead: i64, now: Micros) {
+        if self.reports > 2 && self.needed().is_some_and(|needed| lead > needed + STALL_MICROS) {
             return;
         }
         self.reports = self.reports.saturating_add(1);
-        match self.least.last_mut() {
-            Some(least) if now.since(self.began) < STRETCH_MICROS => *least = just_in_time.min(*least),
+        match self.leads.last_mut() {
+            Some(most) if now.since(self.began) < STRETCH_MICROS => *most = lead.max(*most),
             _ => {
-                if self.least.len() >= STRETCHES {
-                    self.least.remove(0);
+                if self.leads.len() >= STRETCHES {
+                    self.leads.remove(0);
                 }
-                self.least.push(just_in_time);
+                self.leads.push(lead);
                 self.began = now;
             }
         }
     }
 
-    /// The offset at which all but outliers would have come in time.
-    fn worst(&self) -> Option<i64> {
+    /// The lead with which all but outliers would have come in time.
+    fn needed(&self) -> Option<i64> {
         let mut sorted = [0; STRETCHES];
-        let sorted = &mut sorted[..self.least.len()];
-        sorted.copy_from_slice(&self.least);
-        sorted.sort_unstable();
+        let sorted = &mut sorted[..self.leads.len()];
+        sorted.copy_from_slice(&self.leads);
+        sorted.sort_unstable_by(|a, b| b.cmp(a));
         sorted.get(sorted.len() / STRETCHES_PER_OUTLIER).copied()
     }
 }
@@ -196,7 +196,8 @@ impl Clock {
             return;
         }
         let early = i64::from(ack.margin_eighths) * 1_000_000 / (8 * self.tick_hz);
-        self.margins.report(sent.0 as i64 - self.micros_of(tick) + early, now);
+        let just_in_time = sent.0 as i64 - self.micros_of(tick) + early;
+        self.margins.report(self.least_offset() - just_in_time, now);
     }
 
     /// Brings all times up to `now`.
@@ -204,11 +205,8 @@ impl Clock {
         let least = self.least_offset();
         self.server.towards(least, [SLEW_SHARE; 2], now);
         let tick_micros = self.tick_micros() as i64;
-        let inputs = match self.margins.worst() {
-            Some(worst) => worst - tick_micros / MARGIN_DIVISOR,
-            None => least - self.lead_first,
-        };
-        let inputs = inputs.clamp(least - LEAD_MICROS_MAX, least);
+        let needed = self.margins.needed().map(|needed| needed + tick_micros / MARGIN_DIVISOR);
+        let inputs = least - needed.unwrap_or(self.lead_first).clamp(0, LEAD_MICROS_MAX);
         if self.margins.reports <= REPORTS_UNSETTLED {
             self.inputs = Slew::new(inputs, now);
         } else {

@@ -13,7 +13,7 @@ use tickwire_shared::wire::cadence::{Cadences, Tier};
 use tickwire_shared::wire::quantize::restore_rotation;
 use tickwire_shared::{ClientId, KindId, NetId, Tick};
 use tickwire_tests::chaos::ChaosGame;
-use tickwire_tests::link::Profile;
+use tickwire_tests::link::{Profile, Stall};
 use tickwire_tests::seeds::{Dice, for_seeds, seed_count};
 use tickwire_tests::sim::Sim;
 
@@ -102,9 +102,9 @@ fn looking_back_shows_what_was_shown() {
         let mut sim = Sim::with_room(room, tick_hz, seed);
         for number in 0..CLIENTS {
             let delay_micros = u64::from(dice.below(80_000));
-            let stall_micros = (number == 1).then_some((300_000, 2_000_000));
-            let profile = Profile { delay_micros, jitter_micros: 20_000, stall_micros, ..Profile::default() };
-            let budget_bytes_per_s = [0, 0, 3000, 1500, 6000][number as usize];
+            let stall = (number == 1).then_some(Stall { length_micros: 300_000, period_micros: 2_000_000 });
+            let profile = Profile { delay_micros, jitter_micros: 20_000, stall, ..Profile::default() };
+            let budget_bytes_per_s = [0, 0, 3000, 1500, 1100][number as usize];
             sim.join_with(
                 Identity { name: "ann".to_owned(), budget_bytes_per_s, ..Identity::default() },
                 profile,

@@ -56,7 +56,8 @@ fn sessions_go_on_wherever_they_are_cut() {
         for (profile, budget) in [(Profile::default(), 0), (FAR, 0), (FAR, 3000), (NARROW, 1500)] {
             sim.join_with(Identity { budget_bytes_per_s: budget, ..Identity::default() }, profile);
         }
-        sim.run(30);
+        // A stall right at the beginning is over by then, and everybody has spoken: only who has is held.
+        sim.run(75);
         let mut away: BTreeMap<ClientId, u32> = BTreeMap::new();
         let mut cuts = Vec::new();
         for _ in 0..450 {
@@ -95,6 +96,7 @@ fn sessions_go_on_wherever_they_are_cut() {
         let now = sim.now;
         for client in sim.clients.values_mut() {
             client.down.set_profile(Profile::default(), now);
+            client.up.set_profile(Profile::default(), now);
         }
         sim.run(200);
         assert_eq!(sim.clients.len(), 4, "nobody became another");
