@@ -18,8 +18,7 @@ fn percentile(values: &mut [u64], share: f64) -> u64 {
 #[test]
 fn half_the_bandwidth_gets_new_states_not_old_ones() {
     for seed in [4, 5, 6, 7] {
-        // All of it is near enough to be told of at every tick.
-        let crowd = ArenaConfig { bots: 60, drones: 100, size_m: 50, seed, ..ArenaConfig::default() };
+        let crowd = ArenaConfig { bots: 60, drones: 300, size_m: 120, seed, ..ArenaConfig::default() };
         let mut wide = Sim::new(ArenaGame::new(crowd), 30, seed);
         let id = wide.join("wide", Profile::default());
         wide.run(300);
