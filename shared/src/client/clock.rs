@@ -281,3 +281,116 @@ impl Clock {
         self.lateness.mean_micros()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HZ: u16 = 20;
+    const TICK_MICROS: u64 = 50_000;
+
+    /// A server whose frames take 10 ms and a client whose inputs take 20 ms, for so many ticks from `from` on.
+    fn run(clock: &mut Clock, ticks: std::ops::Range<u32>, late_micros: impl Fn(u32) -> u64) -> Vec<i64> {
+        let mut margins = Vec::new();
+        for tick in ticks {
+            let arrival = Micros(u64::from(tick) * TICK_MICROS + 10_000 + late_micros(tick));
+            clock.frame(Tick(tick), arrival);
+            clock.advance(arrival);
+            let stamped = clock.input_tick(arrival);
+            let there = arrival.0 as i64 + 20_000;
+            let margin = i64::from(stamped.0) * TICK_MICROS as i64 - there;
+            // A server that had stopped makes its ticks later.
+            let margin = margin + if late_micros(tick) >= 4_000_000 { 4_000_000 } else { 0 };
+            margins.push(margin);
+            let margin_eighths = (margin * 8 / TICK_MICROS as i64).clamp(-128, 127) as i8;
+            let ack = InputAck { seq: 0, held_100us: 0, margin_eighths };
+            clock.margin(&ack, (stamped, arrival), arrival);
+        }
+        margins
+    }
+
+    fn clock() -> Clock {
+        Clock::new(HZ, Tick(0), Micros(0), Micros(10_000))
+    }
+
+    #[test]
+    fn jitter_does_not_move_the_servers_time() {
+        let mut clock = clock();
+        run(&mut clock, 1..400, |tick| if tick % 7 == 0 { 0 } else { u64::from(tick % 5) * 9_000 });
+        let (tick, into) = clock.server_tick(Micros(400 * TICK_MICROS + 10_000));
+        assert_eq!((tick, into), (Tick(400), 0));
+    }
+
+    #[test]
+    fn inputs_come_in_time_and_not_much_earlier() {
+        let mut clock = clock();
+        let margins = run(&mut clock, 1..400, |tick| u64::from(tick * 7 % 5) * 5_000);
+        for margin in &margins[60..] {
+            assert!((0..3 * TICK_MICROS as i64).contains(margin), "{margin} µs early in {margins:?}");
+        }
+    }
+
+    #[test]
+    fn a_server_that_had_stopped_is_met_again() {
+        let mut clock = clock();
+        let stop = |tick| if tick < 100 { 0 } else { 4_000_000 };
+        let margins = run(&mut clock, 1..100 + 2 * 20 + 12, stop);
+        assert_eq!(clock.server_tick(Micros(200 * TICK_MICROS + 4_010_000)), (Tick(200), 0));
+        let last = margins[margins.len() - 1];
+        assert!((0..3 * TICK_MICROS as i64).contains(&last), "{last} µs early at the end of {margins:?}");
+    }
+
+    #[test]
+    fn a_stall_and_its_burst_change_nothing() {
+        let mut clock = clock();
+        // Frames 100 to 139 come all at once.
+        let burst =
+            |tick: u32| if (100..140).contains(&tick) { u64::from(140 - tick) * TICK_MICROS } else { 0 };
+        run(&mut clock, 1..100, burst);
+        let before = (clock.server_tick(Micros(4_990_000)), clock.delay_micros());
+        run(&mut clock, 100..150, burst);
+        let after = clock.server_tick(Micros(4_990_000 + 50 * TICK_MICROS));
+        assert_eq!((after.0, after.1), (before.0.0.plus(50), before.0.1));
+        assert!(clock.delay_micros() <= before.1 + 5_000, "{before:?}, then {}", clock.delay_micros());
+    }
+
+    #[test]
+    fn the_view_goes_on_evenly_and_never_back() {
+        let mut clock = clock();
+        let (mut last, mut slowest, mut fastest) = (i64::MIN, f64::MAX, 0.0_f64);
+        for step in 0..4_000_u64 {
+            let now = Micros(10_000 + step * 5_000);
+            let tick = (step / 10) as u32;
+            if step % 10 == 0 {
+                // From the middle on frames come up to 60 ms late.
+                let late = if tick > 200 { u64::from(tick * 7 % 13) * 5_000 } else { 0 };
+                clock.frame(Tick(tick), now.plus(late));
+            }
+            clock.advance(now);
+            let parts = clock.view_tick().since(Tick(0));
+            assert!(parts >= last, "the view went back from {last} to {parts}");
+            if step % 20 == 0 && step > 100 {
+                last = parts;
+            }
+            if step > 100 && step % 200 == 0 {
+                let rate = parts as f64 / (step as f64 / 10.0 * 256.0);
+                (slowest, fastest) = (slowest.min(rate), fastest.max(rate));
+            }
+        }
+        assert!(slowest > 0.85 && fastest < 1.05, "{slowest} to {fastest}");
+        assert!((50_000..150_000).contains(&clock.delay_micros()), "{} µs of delay", clock.delay_micros());
+    }
+
+    #[test]
+    fn offsets_slew_and_jump_only_beyond_the_bound() {
+        let mut slew = Slew::new(0, Micros(0));
+        slew.towards(100_000, [0.05, 0.05], Micros(1_000_000));
+        assert_eq!(slew.offset, 50_000);
+        (0..1000).for_each(|step| slew.towards(100_000, [0.05, 0.05], Micros(1_000_000 + step * 16)));
+        assert_eq!(slew.offset, 50_000 + 999 * 16 / 20);
+        slew.towards(JUMP_MICROS + 40_000, [0.05, 0.05], Micros(1_016_000));
+        assert!(slew.offset < 60_000, "within the bound nothing jumps");
+        slew.towards(-300_000, [0.05, 0.05], Micros(1_016_001));
+        assert_eq!(slew.offset, -300_000);
+    }
+}
