@@ -14,7 +14,7 @@ use super::clients::Clients;
 use super::counters::Counters;
 use super::crew::{Alone, Crew};
 use super::event::{ClientStatus, Event, Output, Status};
-use super::outputs::Outputs;
+use super::outputs::{Outputs, Sends};
 use super::resuming::Newcomer;
 use super::retabling::Retabling;
 use super::rewinding::{self, GameError, Hindsight};
@@ -423,6 +423,11 @@ impl<G: Game> Room<G> {
     /// What the room wants done, in order, until there is none.
     pub fn poll_output(&mut self) -> Option<Output<'_>> {
         self.outputs.pop()
+    }
+
+    /// Those of the outputs that come next which are messages that may be sent side by side; there may be none.
+    pub fn poll_sends(&mut self) -> Sends<'_> {
+        self.outputs.pop_sends()
     }
 
     /// What was counted.

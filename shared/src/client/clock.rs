@@ -188,6 +188,11 @@ impl Clock {
         self.lateness.note(late.max(0) as u64);
     }
 
+    /// How much longer a frame that arrives `now` took than the quickest of late, in microseconds.
+    pub(super) fn lateness(&self, tick: Tick, now: Micros) -> u64 {
+        u64::try_from(now.0 as i64 - self.micros_of(tick) - self.least_offset()).unwrap_or(0)
+    }
+
     /// The server reported how early the input was that left at `sent` for `tick`.
     pub fn margin(&mut self, ack: &InputAck, (tick, sent): (Tick, Micros), now: Micros) {
         self.margins.newest_eighths = Some(ack.margin_eighths);

@@ -29,7 +29,9 @@ pub(super) struct Live<P: Protocol> {
     sent_at: Option<Micros>,
     /// Changed inputs on their way: seq and when they were set.
     in_flight: VecDeque<(u16, Micros)>,
-    pub(super) frames_unacknowledged: u8,
+    frames_unacknowledged: u8,
+    /// Until then, acknowledgements are sent more often than need be: frames came late a moment ago.
+    uneasy_until: Micros,
     pub(super) applied: Option<(Tick, Micros)>,
     /// The tick of the last applied frame; before the first one, a tick of which there is none.
     pub(super) resume_at: Tick,
@@ -42,10 +44,22 @@ pub(super) struct Live<P: Protocol> {
 const CORRECTION_TICKS_MAX: i32 = 8;
 /// Inputs whose sending time is remembered.
 const SENT_TIMES_MAX: usize = 64;
+/// A frame that came so much later than the quickest of late may have queued on the way. The server must hear of that
+/// soon; while nothing queues, acknowledgements wait for inputs that are due anyway, since every message costs it a read.
+const LATE_MICROS: u64 = 20_000;
+const UNEASY_MICROS: u64 = 2_000_000;
+/// Frames beyond those that Welcome names that an acknowledgement may then wait for.
+const CALM_FRAMES: u8 = 2;
 
 impl<P: Protocol> Live<P> {
     /// A new session; nothing has come but Welcome.
-    pub(super) fn new(welcome: Welcome, setup: P::Setup, replica: Replica<P::Spawn>, clock: Clock) -> Self {
+    pub(super) fn new(
+        welcome: Welcome,
+        setup: P::Setup,
+        replica: Replica<P::Spawn>,
+        clock: Clock,
+        now: Micros,
+    ) -> Self {
         Self {
             resume_at: welcome.tick.minus(1),
             welcome,
@@ -60,6 +74,7 @@ impl<P: Protocol> Live<P> {
             sent_at: None,
             in_flight: VecDeque::new(),
             frames_unacknowledged: 0,
+            uneasy_until: now.plus(UNEASY_MICROS),
             applied: None,
             rtt_micros: None,
             sent_times: VecDeque::new(),
@@ -86,7 +101,24 @@ impl<P: Protocol> Live<P> {
         self.sent_times.clear();
     }
 
-    pub(super) fn handle_input_ack(
+    /// A frame was applied.
+    pub(super) fn handle_frame(
+        &mut self,
+        summary: &FrameSummary,
+        now: Micros,
+        happenings: &mut VecDeque<Happening<P>>,
+    ) {
+        self.applied = Some((summary.tick, now));
+        self.resume_at = summary.tick;
+        self.frames_unacknowledged = self.frames_unacknowledged.saturating_add(1);
+        if self.clock.lateness(summary.tick, now) > LATE_MICROS {
+            self.uneasy_until = now.plus(UNEASY_MICROS);
+        }
+        self.clock.frame(summary.tick, now);
+        self.handle_input_ack(summary, now, happenings);
+    }
+
+    fn handle_input_ack(
         &mut self,
         summary: &FrameSummary,
         now: Micros,
@@ -143,8 +175,11 @@ impl<P: Protocol> Live<P> {
         let tick = self.clock.input_tick(now);
         let fresh_tick = self.is_fresh(tick);
         let changed = *input != self.sent && fresh_tick;
-        let acknowledge = self.frames_unacknowledged >= self.welcome.ack_every;
-        let refresh = self.sent_at.is_none_or(|at| now.since(at) >= INPUT_REFRESH_MICROS);
+        let calm = now >= self.uneasy_until;
+        let patience = if calm { CALM_FRAMES } else { 0 };
+        let acknowledge = self.frames_unacknowledged >= self.welcome.ack_every.saturating_add(patience);
+        let refresh_after = if calm && acknowledge { INPUT_REFRESH_MICROS / 2 } else { INPUT_REFRESH_MICROS };
+        let refresh = self.sent_at.is_none_or(|at| now.since(at) >= refresh_after);
         if !(changed || acknowledge || refresh) {
             return None;
         }

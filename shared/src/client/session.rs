@@ -168,7 +168,7 @@ impl<P: Protocol> Session<P> {
         let Welcome { tick_hz, tick, cadences, avatar, .. } = welcome;
         let replica = Replica::new(self.plan.clone(), tables_of(&welcome, known)?, cadences, tick, avatar);
         let clock = Clock::new(tick_hz, tick, self.greeted_at, now);
-        self.live = Some(Live::new(welcome, setup, replica, clock));
+        self.live = Some(Live::new(welcome, setup, replica, clock, now));
         self.phase = Phase::Welcomed;
         self.happenings.push_back(Happening::Welcomed);
         Ok(())
@@ -194,11 +194,7 @@ impl<P: Protocol> Session<P> {
         self.stats.frames += 1;
         live.present(&events);
         self.happenings.extend(events);
-        live.applied = Some((summary.tick, now));
-        live.resume_at = summary.tick;
-        live.frames_unacknowledged = live.frames_unacknowledged.saturating_add(1);
-        live.clock.frame(summary.tick, now);
-        live.handle_input_ack(&summary, now, &mut self.happenings);
+        live.handle_frame(&summary, now, &mut self.happenings);
         self.happenings.push_back(Happening::Frame(summary));
         match summary.checksum {
             Some(true) => self.stats.checksums += 1,
