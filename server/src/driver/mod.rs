@@ -21,6 +21,8 @@ mod proxied;
 
 mod tls;
 
+mod validity;
+
 mod refresh;
 
 mod http;

@@ -33,6 +33,8 @@ pub(super) struct Newcomer<P: Protocol> {
     /// Where the connection lends the reading, if it can.
     pub(super) reader: Option<oneshot::Receiver<Lent>>,
     pub(super) hello: Hello,
+    /// Who it is, where that was found out.
+    pub(super) subject: Option<String>,
 }
 
 /// One on its way to its room.
@@ -190,7 +192,7 @@ impl<G: Game> Runner<G> {
     fn admit(&mut self, rooms: &Rooms<G::Protocol>) {
         for _ in 0..self.joins_per_tick() {
             let Ok(Join { newcomer, resume, asked }) = self.joins.try_recv() else { break };
-            let Newcomer { link, downlink, reader, hello } = newcomer;
+            let Newcomer { link, downlink, reader, hello, subject } = newcomer;
             if link.gone().is_some() {
                 continue;
             }
@@ -200,7 +202,7 @@ impl<G: Game> Runner<G> {
             }
             let client = link.client();
             self.seats.take(link, downlink, reader);
-            self.room.handle(Event::Join { client, hello, resume }, self.clock.now());
+            self.room.handle(Event::Join { client, hello, resume, subject }, self.clock.now());
         }
         // Before anything is heard: who came back has another number from now on.
         self.hand_out(rooms.packers());

@@ -1,6 +1,7 @@
 //! A uniform grid, rebuilt each tick, that finds what is near a place.
 //!
-//! Cells are hashed into a fixed number of buckets, so the world has no edge and far cells may share a bucket.
+//! Cells are hashed into a fixed number of buckets, so the world has no edge and far cells may share a bucket. Cells side
+//! by side lie in buckets side by side, so that a search goes through a few long runs.
 
 use glam::Vec3;
 
@@ -65,11 +66,16 @@ impl Grid {
         if wide {
             return look(&self.members);
         }
+        let last = self.starts.len() - 2;
+        let mut run = |first: usize, last: usize| {
+            look(&self.members[self.starts[first] as usize..self.starts[last + 1] as usize]);
+        };
         for y in low_y..=high_y {
-            for x in low_x..=high_x {
-                let bucket = self.bucket(x, y) as usize;
-                let members = self.starts[bucket] as usize..self.starts[bucket + 1] as usize;
-                look(&self.members[members]);
+            let first = self.bucket(low_x, y) as usize;
+            let end = first + ((high_x - low_x) as usize).min(last);
+            run(first, end.min(last));
+            if end > last {
+                run(0, end - last - 1);
             }
         }
     }
@@ -79,9 +85,9 @@ impl Grid {
     }
 
     fn bucket(&self, x: i32, y: i32) -> u32 {
-        let mixed = (x as u32).wrapping_mul(0x9E37_79B1) ^ (y as u32).wrapping_mul(0x85EB_CA77);
+        let row = (y as u32).wrapping_mul(0x9E37_79B1);
         let mask = self.starts.len() as u32 - 2;
-        (mixed ^ mixed >> 15) & mask
+        (row ^ row >> 15).wrapping_add(x as u32) & mask
     }
 }
 

@@ -349,7 +349,12 @@ impl Desk {
         let hello = Hello { resume, ..hello::<Arena>("one") };
         let mut token = [self.connections as u8; 16];
         token[0] = 77;
-        let event = Event::Join { client: ClientId(self.connections), hello, resume: ResumeToken(token) };
+        let event = Event::Join {
+            client: ClientId(self.connections),
+            hello,
+            resume: ResumeToken(token),
+            subject: None,
+        };
         self.room.handle(event, self.now);
         self.tick()
     }
@@ -472,7 +477,7 @@ fn a_lie_about_what_was_applied_hurts_the_liar_only() {
             };
             let hello = Hello { resume: Some(Resume { token, applied }), ..hello::<Chaos>("liar") };
             let (client, resume) = (ClientId(1000 + number), ResumeToken([number as u8; 16]));
-            sim.room.handle(Event::Join { client, hello, resume }, sim.now);
+            sim.room.handle(Event::Join { client, hello, resume, subject: None }, sim.now);
             token.0[8..].fill(number as u8);
             let message = ClientMessage::Input { seq: 1, tick: Tick(9), ack: None, input: 0 };
             sim.room.handle(Event::Message { client: liar, message }, sim.now);
