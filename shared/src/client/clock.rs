@@ -178,7 +178,7 @@ impl Clock {
 
     /// A frame of `tick` arrived.
     pub fn frame(&mut self, tick: Tick, now: Micros) {
-        let offset = now.0 as i64 - self.micros_of(tick);
+        let offset = self.offset(tick, now);
         self.least = Some(self.least.map_or(offset, |least| least.min(offset)));
         if now.since(self.while_began) > WHILE_MICROS {
             self.while_began = now;
@@ -188,9 +188,10 @@ impl Clock {
         self.lateness.note(late.max(0) as u64);
     }
 
-    /// How much longer a frame that arrives `now` took than the quickest of late, in microseconds.
-    pub(super) fn lateness(&self, tick: Tick, now: Micros) -> u64 {
-        u64::try_from(now.0 as i64 - self.micros_of(tick) - self.least_offset()).unwrap_or(0)
+    /// How long after its tick a frame came, in microseconds, by clocks that have nothing to do with each other: only
+    /// differences mean something.
+    pub(super) fn offset(&self, tick: Tick, now: Micros) -> i64 {
+        now.0 as i64 - self.micros_of(tick)
     }
 
     /// The server reported how early the input was that left at `sent` for `tick`.

@@ -7,6 +7,7 @@ use super::account::Happening;
 use super::clock::Clock;
 use super::presentation::Presentation;
 use super::replica::{FrameSummary, Replica};
+use super::unacknowledged::Unacknowledged;
 use crate::limits::INPUT_REFRESH_MICROS;
 use crate::protocol::Protocol;
 use crate::tick::{Micros, Tick, ViewTick};
@@ -29,9 +30,7 @@ pub(super) struct Live<P: Protocol> {
     sent_at: Option<Micros>,
     /// Changed inputs on their way: seq and when they were set.
     in_flight: VecDeque<(u16, Micros)>,
-    frames_unacknowledged: u8,
-    /// Until then, acknowledgements are sent more often than need be: frames came late a moment ago.
-    uneasy_until: Micros,
+    unacknowledged: Unacknowledged,
     pub(super) applied: Option<(Tick, Micros)>,
     /// The tick of the last applied frame; before the first one, a tick of which there is none.
     pub(super) resume_at: Tick,
@@ -44,12 +43,6 @@ pub(super) struct Live<P: Protocol> {
 const CORRECTION_TICKS_MAX: i32 = 8;
 /// Inputs whose sending time is remembered.
 const SENT_TIMES_MAX: usize = 64;
-/// A frame that came so much later than the quickest of late may have queued on the way. The server must hear of that
-/// soon; while nothing queues, acknowledgements wait for inputs that are due anyway, since every message costs it a read.
-const LATE_MICROS: u64 = 20_000;
-const UNEASY_MICROS: u64 = 2_000_000;
-/// Frames beyond those that Welcome names that an acknowledgement may then wait for.
-const CALM_FRAMES: u8 = 2;
 
 impl<P: Protocol> Live<P> {
     /// A new session; nothing has come but Welcome.
@@ -73,8 +66,7 @@ impl<P: Protocol> Live<P> {
             sent_tick: None,
             sent_at: None,
             in_flight: VecDeque::new(),
-            frames_unacknowledged: 0,
-            uneasy_until: now.plus(UNEASY_MICROS),
+            unacknowledged: Unacknowledged::new(now),
             applied: None,
             rtt_micros: None,
             sent_times: VecDeque::new(),
@@ -94,7 +86,7 @@ impl<P: Protocol> Live<P> {
 
     /// What was on its way is lost, or is not answered any more; the input is to be sent again, changed or not.
     pub(super) fn lose_connection(&mut self) {
-        self.frames_unacknowledged = 0;
+        self.unacknowledged.clear();
         (self.sent_tick, self.sent_at) = (None, None);
         self.forget_inputs();
         self.in_flight.clear();
@@ -104,16 +96,13 @@ impl<P: Protocol> Live<P> {
     /// A frame was applied.
     pub(super) fn handle_frame(
         &mut self,
-        summary: &FrameSummary,
+        (summary, bytes): (&FrameSummary, usize),
         now: Micros,
         happenings: &mut VecDeque<Happening<P>>,
     ) {
         self.applied = Some((summary.tick, now));
         self.resume_at = summary.tick;
-        self.frames_unacknowledged = self.frames_unacknowledged.saturating_add(1);
-        if self.clock.lateness(summary.tick, now) > LATE_MICROS {
-            self.uneasy_until = now.plus(UNEASY_MICROS);
-        }
+        self.unacknowledged.frame(self.clock.offset(summary.tick, now), bytes, now);
         self.clock.frame(summary.tick, now);
         self.handle_input_ack(summary, now, happenings);
     }
@@ -175,18 +164,18 @@ impl<P: Protocol> Live<P> {
         let tick = self.clock.input_tick(now);
         let fresh_tick = self.is_fresh(tick);
         let changed = *input != self.sent && fresh_tick;
-        let calm = now >= self.uneasy_until;
-        let patience = if calm { CALM_FRAMES } else { 0 };
-        let acknowledge = self.frames_unacknowledged >= self.welcome.ack_every.saturating_add(patience);
-        let refresh_after = if calm && acknowledge { INPUT_REFRESH_MICROS / 2 } else { INPUT_REFRESH_MICROS };
+        let acknowledge = self.unacknowledged.is_due(self.welcome.ack_every, now);
+        let rides = acknowledge && self.unacknowledged.is_calm(now);
+        let refresh_after = if rides { INPUT_REFRESH_MICROS / 2 } else { INPUT_REFRESH_MICROS };
         let refresh = self.sent_at.is_none_or(|at| now.since(at) >= refresh_after);
         if !(changed || acknowledge || refresh) {
             return None;
         }
-        let ack = (self.frames_unacknowledged > 0).then_some(self.applied).flatten().map(|(applied, at)| {
-            Ack { applied, held_ms: u16::try_from(now.since(at) / 1000).unwrap_or(u16::MAX) }
+        let ack = self.unacknowledged.any().then_some(self.applied).flatten().map(|(applied, at)| Ack {
+            applied,
+            held_ms: u16::try_from(now.since(at) / 1000).unwrap_or(u16::MAX),
         });
-        self.frames_unacknowledged = 0;
+        self.unacknowledged.clear();
         if !changed && !refresh {
             let message = ClientMessage::<P::Input, P::Command>::Ack(ack?);
             return Some(codec::encode(&message));

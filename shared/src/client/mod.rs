@@ -28,6 +28,8 @@ mod live;
 
 mod session;
 
+mod unacknowledged;
+
 mod looking;
 
 mod reconnect;

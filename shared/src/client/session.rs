@@ -194,7 +194,7 @@ impl<P: Protocol> Session<P> {
         self.stats.frames += 1;
         live.present(&events);
         self.happenings.extend(events);
-        live.handle_frame(&summary, now, &mut self.happenings);
+        live.handle_frame((&summary, frame.len()), now, &mut self.happenings);
         self.happenings.push_back(Happening::Frame(summary));
         match summary.checksum {
             Some(true) => self.stats.checksums += 1,
