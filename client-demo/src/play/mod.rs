@@ -1,8 +1,8 @@
 //! The window: a player's hands and eyes.
 //!
-//! `network` owns the session and keeps `world` up to date, which makes a `scene` of it for each drawn frame, as
-//! `controls` say; `screen` shows that and sends what the hands do, in a native `window` and in a page alike. Only what is
-//! behind the feature `window` knows the toolkit.
+//! `player` is the session with all around it that needs no socket, and `network` moves its bytes, in a thread or in a browser's
+//! page; `world` makes a `scene` of it for each drawn frame, as `controls` say; `screen` shows that and sends what the hands do,
+//! in a native `window` and in a page alike. Only what is behind the feature `window` knows the toolkit.
 
 pub mod scene;
 
@@ -11,6 +11,8 @@ pub mod controls;
 pub mod world;
 
 pub mod port;
+
+pub mod player;
 
 pub mod network;
 
