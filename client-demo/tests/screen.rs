@@ -71,10 +71,8 @@ fn playing() -> Scene {
 
 fn shown(width: f32, scene: Scene) -> Harness<'static, Shown> {
     let world = MadeUp { scene, ..MadeUp::default() };
-    let mut harness = Harness::builder()
-        .with_size(vec2(width, 1500.0))
-        .with_context_setup(screen::set_up)
-        .build_ui_state(
+    let mut harness =
+        Harness::builder().with_size(vec2(width, 1500.0)).with_context_setup(screen::set_up).build_ui_state(
             |ui, shown: &mut Shown| {
                 let screen = shown.screen.get_or_insert_with(|| Screen::new(ui.ctx(), "ann"));
                 screen.show(ui, &mut shown.world);
@@ -119,9 +117,12 @@ fn the_link_by_name_by_key_and_by_slider() {
     assert_eq!(harness.state().link(), LinkControls::PRESETS[2].1);
     click(&mut harness, "as it is");
     assert_eq!(harness.state().link(), LinkControls::default());
-    for (label, value) in
-        [("delay, ms each way", 120), ("jitter, ms", 30), ("rate, kbit/s (0: any)", 400), ("stall, ms every 10 s", 900)]
-    {
+    for (label, value) in [
+        ("delay, ms each way", 120),
+        ("jitter, ms", 30),
+        ("rate, kbit/s (0: any)", 400),
+        ("stall, ms every 10 s", 900),
+    ] {
         let slider = harness.get_all_by_label(label).next().expect("a slider");
         slider.set_value_accesskit(f64::from(value));
         harness.run_steps(2);
@@ -267,6 +268,8 @@ fn on_a_dense_screen_everything_is_as_large() {
     let size = |harness: &Harness<'_, Shown>| harness.get_by_label("Prediction").rect().size();
     let before = size(&harness);
     harness.set_pixels_per_point(2.0);
+    harness.run_steps(1);
+    harness.set_size(vec2(1000.0, 1500.0));
     harness.run_steps(3);
     let after = size(&harness);
     assert!((before - after).length() < 2.0, "{before} {after} points");

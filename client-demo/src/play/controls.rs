@@ -93,7 +93,9 @@ impl Toggle {
             Self::Interpolation => "Others glide between told states; off: they jump from one to the next.",
             Self::Ghosts => "Rings where the server last said that everybody is.",
             Self::InterestRadius => "A circle around all that you were told of in the last seconds.",
-            Self::CadenceColours => "Told of at every tick: blue; less often: yellow, then orange; waiting: grey.",
+            Self::CadenceColours => {
+                "Told of at every tick: blue; less often: yellow, then orange; waiting: grey."
+            }
         }
     }
 

@@ -210,8 +210,8 @@ impl Picture<'_> {
             named.truncate(LABELS_MAX);
         }
         for (_, body, health, is_away) in named {
-            let top = camera.place(body.position)
-                - vec2(0.0, self.radius(PLAYER_RADIUS_M) * camera.scale + 6.0);
+            let top =
+                camera.place(body.position) - vec2(0.0, self.radius(PLAYER_RADIUS_M) * camera.scale + 6.0);
             health_bar(painter, top, 32.0, health);
             let at = top - vec2(0.0, 4.0);
             let font = FontId::proportional(12.0);
@@ -231,4 +231,96 @@ pub(super) fn health_bar(painter: &Painter, middle: Pos2, width: f32, health: f3
     painter.rect_filled(whole, 1.0, palette::GONE);
     let left = vec2(whole.width() * health.clamp(0.0, 1.0), whole.height());
     painter.rect_filled(Rect::from_min_size(whole.min, left), 1.0, colour);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::hint::black_box;
+    use std::time::{Duration, Instant};
+
+    use eframe::egui::{Context, FullOutput, LayerId, RawInput, pos2};
+    use tickwire_shared::NetId;
+
+    use super::super::{screen, sprites};
+    use super::*;
+
+    const BODIES: u32 = 2_000;
+    const RECT: Rect = Rect::from_min_max(pos2(0.0, 0.0), pos2(1200.0, 800.0));
+
+    /// So many in view, a quarter of them players.
+    fn crowd() -> Scene {
+        let body = |id: u32| {
+            let place = Vec2::new((id % 50) as f32, (id / 50) as f32) * 0.8 - Vec2::splat(18.0);
+            let what = match id % 4 {
+                0 => What::Player { aim: id as f32, hp: 60, score: 0, is_dead: false, is_away: false },
+                1 => What::Pickup,
+                _ => What::Drone { heading: id as f32, hp: 50 },
+            };
+            let (name, colour) = ("somebody".into(), id as u8 % 8);
+            BodyView { id: NetId(id), position: place, what, name, colour, tier: 0, is_guess: false }
+        };
+        let map = Some(std::sync::Arc::new(Map::new(1, 200)));
+        Scene {
+            map,
+            own: Some(OwnView::default()),
+            bodies: (0..BODIES).map(body).collect(),
+            ..Scene::default()
+        }
+    }
+
+    /// The quickest of a few: what is being measured, not what else the machine does.
+    fn quickest(mut run: impl FnMut()) -> Duration {
+        let times = (0..9).map(|_| {
+            let began = Instant::now();
+            run();
+            began.elapsed()
+        });
+        times.min().unwrap_or_default()
+    }
+
+    fn shapes(context: &Context, mut paint: impl FnMut(&Painter)) -> FullOutput {
+        let input = RawInput { screen_rect: Some(RECT), ..RawInput::default() };
+        context.run_ui(input, |ui| paint(&ui.ctx().layer_painter(LayerId::background())))
+    }
+
+    #[test]
+    fn thousands_cost_little_because_they_are_one_mesh() {
+        let context = Context::default();
+        screen::set_up(&context);
+        shapes(&context, |_| {}).drop_without_applying_deltas();
+        let (scene, controls) = (crowd(), Controls::default());
+        let texture = sprites::texture(&context);
+        let camera = Camera { centre: Vec2::ZERO, rect: RECT, scale: 20.0 };
+        let picture = Picture { scene: &scene, controls: &controls, camera, aim: 0.0, sprites: &texture };
+        let quads = |mesh: &Mesh| mesh.indices.len() / 6;
+        // Players have a barrel; the own one has a ring besides.
+        assert_eq!(quads(&picture.movers()), BODIES as usize * 5 / 4 + 3, "all of it is in the one mesh");
+        let tessellated = |output: FullOutput| {
+            let primitives = context.tessellate(output.shapes.clone(), 1.0);
+            output.drop_without_applying_deltas();
+            primitives
+        };
+        let mesh = quickest(|| {
+            let shapes = shapes(&context, |painter| {
+                painter.add(picture.movers());
+            });
+            black_box(tessellated(shapes));
+        });
+        let circles = quickest(|| {
+            let shapes = shapes(&context, |painter| {
+                for body in &scene.bodies {
+                    painter.circle_filled(camera.place(body.position), 10.0, palette::DRONE);
+                }
+            });
+            black_box(tessellated(shapes));
+        });
+        let all = quickest(|| {
+            let shapes = shapes(&context, |painter| picture.draw(painter));
+            black_box(tessellated(shapes));
+        });
+        println!(
+            "{BODIES} visible: mesh {mesh:?}, as circles {circles:?}; ground, shots and names with it {all:?}"
+        );
+        assert!(mesh * 3 < circles, "{mesh:?} is not much less than {circles:?}");
+    }
 }

@@ -1,6 +1,8 @@
 //! What the hands do: keys, mouse and touches become one input. It draws nothing but the virtual stick, and sends nothing.
 
-use eframe::egui::{Event, Key, Painter, Pos2, Rect, Response, Stroke, TouchId, TouchPhase, Ui, Vec2 as Offset, vec2};
+use eframe::egui::{
+    Event, Key, Painter, Pos2, Rect, Response, Stroke, TouchId, TouchPhase, Ui, Vec2 as Offset, vec2,
+};
 use glam::Vec2;
 use tickwire_shared::arena::ArenaInput;
 
@@ -89,9 +91,8 @@ impl Hands {
         camera: &Camera,
         are_typing: bool,
     ) -> ArenaInput {
-        let is_mouse = ui.input(|input| {
-            self.touched.is_none_or(|touched| input.time - touched > POINTER_REST_SECONDS)
-        });
+        let is_mouse =
+            ui.input(|input| self.touched.is_none_or(|touched| input.time - touched > POINTER_REST_SECONDS));
         if is_mouse && let Some(pointer) = response.hover_pos().or(response.interact_pointer_pos()) {
             self.aim = camera.direction(pointer).to_angle();
         }
@@ -152,8 +153,7 @@ mod tests {
     fn two_thumbs_hold_two_sticks() {
         let mut hands = Hands::default();
         let button = Rect::from_min_max(pos2(0.0, 500.0), pos2(100.0, 600.0));
-        let mut touch =
-            |finger, phase, at: Pos2| hands.touch(TouchId(finger), phase, at, RECT, &[button]);
+        let mut touch = |finger, phase, at: Pos2| hands.touch(TouchId(finger), phase, at, RECT, &[button]);
         touch(1, TouchPhase::Start, pos2(200.0, 400.0));
         touch(2, TouchPhase::Start, pos2(600.0, 400.0));
         touch(3, TouchPhase::Start, pos2(210.0, 400.0));

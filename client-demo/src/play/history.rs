@@ -69,7 +69,9 @@ impl Figure {
             Self::Bytes => "What the server sends you.",
             Self::BitsPerEntity => "Bits for one entity that changed.",
             Self::Snapshots => "Frames that arrived and were applied.",
-            Self::PredictionError => "How far the server's word was from what was predicted. Hits knock you back.",
+            Self::PredictionError => {
+                "How far the server's word was from what was predicted. Hits knock you back."
+            }
             Self::Visible => "How many others you are told of.",
             Self::Pauses => "Times in which nothing came, and catchings up after them, since the beginning.",
         }

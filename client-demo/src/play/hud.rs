@@ -48,7 +48,14 @@ pub(super) fn status_words(scene: &Scene) -> Option<String> {
 
 impl Hud {
     /// All of it. `own_name` stands in the scores.
-    pub(super) fn show(&mut self, ui: &mut Ui, rect: Rect, scene: &Scene, own_name: &str, port: &mut dyn Port) {
+    pub(super) fn show(
+        &mut self,
+        ui: &mut Ui,
+        rect: Rect,
+        scene: &Scene,
+        own_name: &str,
+        port: &mut dyn Port,
+    ) {
         self.taken.clear();
         let painter = ui.painter_at(rect);
         feedback(&painter, rect, scene);
@@ -65,9 +72,11 @@ impl Hud {
         }
         let place = Rect::from_min_size(rect.min + vec2(8.0, 8.0), vec2(190.0, rect.height() * 0.6));
         let inner = ui.scope_builder(UiBuilder::new().max_rect(place), |ui| {
-            Frame::new().fill(palette::OUTSIDE.gamma_multiply(0.6)).inner_margin(6.0).corner_radius(4.0).show(
-                ui,
-                |ui| {
+            Frame::new()
+                .fill(palette::OUTSIDE.gamma_multiply(0.6))
+                .inner_margin(6.0)
+                .corner_radius(4.0)
+                .show(ui, |ui| {
                     let words = if self.is_folded { "Scores …" } else { "Scores" };
                     let title = ui.add(Button::new(RichText::new(words).strong()).frame(false));
                     if title.on_hover_text("Tab folds and unfolds").clicked() {
@@ -76,8 +85,7 @@ impl Hud {
                     if !self.is_folded {
                         score_rows(ui, scene, own_name);
                     }
-                },
-            );
+                });
         });
         self.taken.push(inner.response.rect);
     }
@@ -128,9 +136,11 @@ impl Hud {
         let size = vec2((rect.width() * 0.7).min(520.0), 120.0);
         let place = Rect::from_center_size(pos2(rect.center().x, rect.top() + rect.height() * 0.3), size);
         let inner = ui.scope_builder(UiBuilder::new().max_rect(place), |ui| {
-            Frame::new().fill(palette::OUTSIDE.gamma_multiply(0.8)).inner_margin(10.0).corner_radius(6.0).show(
-                ui,
-                |ui| {
+            Frame::new()
+                .fill(palette::OUTSIDE.gamma_multiply(0.8))
+                .inner_margin(10.0)
+                .corner_radius(6.0)
+                .show(ui, |ui| {
                     ui.vertical_centered(|ui| {
                         ui.label(RichText::new(words).size(18.0).color(palette::OWN));
                         if matches!(scene.status, Status::Over(_)) && ui.button("Try again").clicked() {
@@ -138,8 +148,7 @@ impl Hud {
                             let _ = port.wish(Wish::Reconnect);
                         }
                     });
-                },
-            );
+                });
         });
         self.taken.push(inner.response.rect);
     }
@@ -165,7 +174,11 @@ fn score_rows(ui: &mut Ui, scene: &Scene, own_name: &str) {
     Grid::new("scores").num_columns(2).spacing(vec2(8.0, 2.0)).show(ui, |ui| {
         for (score, name, is_own) in scores {
             ui.monospace(score.to_string());
-            ui.label(if is_own { RichText::new(format!("{name} (you)")).strong() } else { RichText::new(name) });
+            ui.label(if is_own {
+                RichText::new(format!("{name} (you)")).strong()
+            } else {
+                RichText::new(name)
+            });
             ui.end_row();
         }
     });

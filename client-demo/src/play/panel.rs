@@ -102,6 +102,8 @@ fn plot(ui: &mut Ui, history: &History, place: usize, figure: Figure) {
         .include_x(-(SECONDS as f64))
         .include_x(0.0)
         .show(ui, |plot| {
-            plot.line(Line::new(figure.label(), PlotPoints::from(points)).color(palette::PLAYERS[1]).width(1.5));
+            plot.line(
+                Line::new(figure.label(), PlotPoints::from(points)).color(palette::PLAYERS[1]).width(1.5),
+            );
         });
 }

@@ -97,15 +97,12 @@ impl Screen {
 
     fn panel_below(&mut self, ui: &mut Ui, whole: Rect) {
         if self.is_panel_open {
-            Panel::bottom("panel")
-                .exact_size(whole.height() * PANEL_SHARE)
-                .resizable(false)
-                .show(ui, |ui| {
-                    if ui.button("Hide net panel").clicked() {
-                        self.is_panel_open = false;
-                    }
-                    panel::show(ui, &mut self.controls, &self.history);
-                });
+            Panel::bottom("panel").exact_size(whole.height() * PANEL_SHARE).resizable(false).show(ui, |ui| {
+                if ui.button("Hide net panel").clicked() {
+                    self.is_panel_open = false;
+                }
+                panel::show(ui, &mut self.controls, &self.history);
+            });
         } else {
             Panel::bottom("summary").resizable(false).show(ui, |ui| {
                 ui.horizontal(|ui| {

@@ -131,8 +131,7 @@ impl World {
 
     /// What there is to see at `now`. To be called once per drawn frame, after what the hands do was set.
     pub fn scene(&mut self, session: Option<&mut Session<Arena>>, controls: &Controls, now: Micros) -> Scene {
-        let mut scene =
-            Scene { now, status: self.status.clone(), map: self.map.clone(), ..Scene::default() };
+        let mut scene = Scene { now, status: self.status.clone(), map: self.map.clone(), ..Scene::default() };
         if let Some(session) = session {
             session.set_smoothing(controls.smoothing());
             if let Some(view) = session.view(now) {
@@ -164,9 +163,8 @@ impl World {
             scene.ghosts.extend(view.told().map(|shown| place_and_kind(&shown.state).0));
         }
         if controls.is_on(Toggle::InterestRadius) {
-            let distance = |shown: Shown<'_, Arena>| {
-                place_and_kind(&shown.state).0.distance_squared(own.told.position)
-            };
+            let distance =
+                |shown: Shown<'_, Arena>| place_and_kind(&shown.state).0.distance_squared(own.told.position);
             let farthest = view.told().map(distance).fold(0.0, f32::max).sqrt();
             scene.farthest_m = self.farthest.note(farthest, scene.now);
         }
@@ -375,7 +373,8 @@ mod tests {
         world.welcome_back();
         world.stalled(true);
         world.stalled(true);
-        assert_eq!((world.status(), at(&mut world, 0).net.pauses), (&Status::Stalled, 1));
+        assert_eq!(at(&mut world, 0).net.pauses, 1);
+        assert_eq!(world.status(), &Status::Stalled);
         world.lose("cut".to_owned());
         world.stalled(false);
         assert_eq!(world.status(), &Status::Resuming("cut".to_owned()));
