@@ -220,8 +220,8 @@ fn keys_walk_the_mouse_aims_and_fires() {
     assert_eq!(harness.state().world.input.walk, [90, 90]);
     harness.key_up(Key::W);
     harness.key_up(Key::ArrowRight);
-    // The arena's middle: the panel is 280 wide.
-    let middle = pos2(360.0, 750.0);
+    // The arena's middle: the panel is 320 wide.
+    let middle = pos2(340.0, 750.0);
     let quarter = u16::MAX / 4 + 1;
     for (offset, aim) in [(vec2(0.0, -100.0), quarter), (vec2(-100.0, 0.0), 2 * quarter)] {
         harness.hover_at(middle + offset);

@@ -171,7 +171,7 @@ fn score_rows(ui: &mut Ui, scene: &Scene, own_name: &str) {
         scores.truncate(SCORES_MAX);
     }
     scores.sort_by(first);
-    Grid::new("scores").num_columns(2).spacing(vec2(8.0, 2.0)).show(ui, |ui| {
+    Grid::new("scores").num_columns(2).min_col_width(20.0).spacing(vec2(8.0, 2.0)).show(ui, |ui| {
         for (score, name, is_own) in scores {
             ui.monospace(score.to_string());
             ui.label(if is_own {

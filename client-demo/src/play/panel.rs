@@ -1,6 +1,6 @@
 //! The net panel: switches with the reason for each, a worse link on request, and live plots of what the netcode does.
 
-use eframe::egui::{self, Button, Key, RichText, ScrollArea, Slider, Ui, vec2};
+use eframe::egui::{Align2, Button, FontId, Key, RichText, ScrollArea, Slider, Ui, vec2};
 use egui_plot::{Line, Plot, PlotPoints};
 
 use super::controls::{Controls, LINK_MAX, LinkControls, STALL_EVERY_MS, Toggle};
@@ -40,9 +40,7 @@ pub(super) fn show(ui: &mut Ui, controls: &mut Controls, history: &History) {
         link(ui, &mut controls.link);
         ui.add_space(6.0);
         ui.heading(format!("The last {SECONDS} s"));
-        for (place, figure) in Figure::ALL.into_iter().enumerate() {
-            plot(ui, history, place, figure);
-        }
+        plots(ui, history);
         ui.add_space(6.0);
         ui.label("W A S D or arrows walk, the mouse aims, its button or Space fires, the wheel zooms, Enter talks.");
     });
@@ -55,7 +53,8 @@ fn switches(ui: &mut Ui, controls: &mut Controls) {
             ui.weak(RichText::new(toggle.digit().to_string()).monospace());
             ui.checkbox(controls.switch(toggle), toggle.label());
         });
-        ui.indent(toggle.label(), |ui| ui.weak(RichText::new(toggle.explanation()).small()));
+        let reason = RichText::new(toggle.explanation()).size(11.5).color(palette::TEXT.gamma_multiply(0.8));
+        ui.indent(toggle.label(), |ui| ui.label(reason));
     }
 }
 
@@ -79,14 +78,22 @@ fn link(ui: &mut Ui, link: &mut LinkControls) {
 
 const _: () = assert!(Figure::ALL.len() == FIGURES);
 
+/// Two columns of plots.
+fn plots(ui: &mut Ui, history: &History) {
+    for (row, pair) in Figure::ALL.chunks(2).enumerate() {
+        ui.columns(2, |columns| {
+            for (column, (ui, figure)) in columns.iter_mut().zip(pair).enumerate() {
+                plot(ui, history, row * 2 + column, *figure);
+            }
+        });
+    }
+}
+
+/// A figure's name, its course, and its newest value on top of that.
 fn plot(ui: &mut Ui, history: &History, place: usize, figure: Figure) {
-    ui.horizontal(|ui| {
-        ui.label(figure.label()).on_hover_text(figure.explanation());
-        let newest = history.newest(place).map_or("-".to_owned(), |value| format!("{value:.1}"));
-        ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| ui.monospace(newest));
-    });
+    ui.label(RichText::new(figure.label()).size(12.0)).on_hover_text(figure.explanation());
     let points: Vec<[f64; 2]> = history.points(place).collect();
-    Plot::new(figure.label())
+    let shown = Plot::new(figure.label())
         .height(PLOT_HEIGHT)
         .show_axes(false)
         .show_grid([false, true])
@@ -102,8 +109,10 @@ fn plot(ui: &mut Ui, history: &History, place: usize, figure: Figure) {
         .include_x(-(SECONDS as f64))
         .include_x(0.0)
         .show(ui, |plot| {
-            plot.line(
-                Line::new(figure.label(), PlotPoints::from(points)).color(palette::PLAYERS[1]).width(1.5),
-            );
+            let line = Line::new(figure.label(), PlotPoints::from(points));
+            plot.line(line.color(palette::PLAYERS[1]).width(1.5));
         });
+    let newest = history.newest(place).map_or("-".to_owned(), |value| format!("{value:.1}"));
+    let corner = shown.response.rect.left_top() + vec2(4.0, 2.0);
+    ui.painter().text(corner, Align2::LEFT_TOP, newest, FontId::proportional(12.0), palette::OWN);
 }

@@ -25,7 +25,7 @@ const ACROSS_M_MIN: f32 = 12.0;
 const ACROSS_M_MAX: f32 = 400.0;
 /// From this width on, the panel stands beside the arena rather than below it.
 const WIDE_POINTS: f32 = 760.0;
-const PANEL_WIDTH: f32 = 280.0;
+const PANEL_WIDTH: f32 = 320.0;
 /// Share of the height that an open panel below takes.
 const PANEL_SHARE: f32 = 0.42;
 

@@ -25,7 +25,6 @@ use crate::transport::{Connection, Ending, Event, connect};
 const TIMER: Duration = Duration::from_millis(3);
 
 /// A running thread. Dropped, it says goodbye to the server.
-#[derive(Debug)]
 pub struct Network {
     player: Arc<Mutex<Player>>,
     /// Counts what the hands did, so that the thread need not wait for its timer.
