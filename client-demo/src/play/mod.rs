@@ -48,7 +48,12 @@ mod window;
 
 use tickwire_shared::wire::message::AccessToken;
 
+#[cfg(not(target_arch = "wasm32"))]
 use crate::endpoint::Endpoint;
+
+/// Where the server is: in a page, as the browser wants it.
+#[cfg(target_arch = "wasm32")]
+pub type Endpoint = String;
 
 /// What to play.
 #[derive(Clone, Debug)]
@@ -81,6 +86,7 @@ pub enum PlayError {
 ///
 /// # Errors
 /// [`PlayError`] when there is no window.
+#[cfg(not(target_arch = "wasm32"))]
 pub fn run(config: &PlayConfig) -> Result<(), PlayError> {
     #[cfg(feature = "window")]
     return window::run(config);
