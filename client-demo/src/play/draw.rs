@@ -241,7 +241,9 @@ mod tests {
     use eframe::egui::{Context, FullOutput, LayerId, RawInput, pos2};
     use tickwire_shared::NetId;
 
-    use super::super::{screen, sprites};
+    use super::super::port::{Port, Wish};
+    use super::super::screen::{self, Screen};
+    use super::super::sprites;
     use super::*;
 
     const BODIES: u32 = 2_000;
@@ -265,6 +267,22 @@ mod tests {
             own: Some(OwnView::default()),
             bodies: (0..BODIES).map(body).collect(),
             ..Scene::default()
+        }
+    }
+
+    /// A world in which nothing happens.
+    struct Still(Scene);
+
+    impl Port for Still {
+        fn set_input(&mut self, _input: tickwire_shared::arena::ArenaInput) {}
+
+        fn scene(&mut self, _controls: &Controls) -> Scene {
+            self.0.now = self.0.now.plus(100_000);
+            self.0.clone()
+        }
+
+        fn wish(&mut self, _wish: Wish) -> bool {
+            true
         }
     }
 

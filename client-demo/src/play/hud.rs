@@ -23,6 +23,8 @@ const BOTTOM: f32 = 12.0;
 pub(super) struct Hud {
     /// The line being typed; while there is one, keys are letters.
     pub(super) line: Option<String>,
+    /// Whether nobody typed anything when the frame began: then keys mean what they mean in the game.
+    pub(super) are_keys_free: bool,
     /// Whether the scores are folded away.
     pub(super) is_folded: bool,
     /// Where buttons are, so that fingers on them move nothing else.
@@ -47,6 +49,13 @@ pub(super) fn status_words(scene: &Scene) -> Option<String> {
 }
 
 impl Hud {
+    /// What the keys do while nobody types.
+    pub(super) fn keys(&mut self, ui: &Ui) {
+        if ui.input(|input| input.key_pressed(Key::B)) {
+            self.is_folded = !self.is_folded;
+        }
+    }
+
     /// All of it. `own_name` stands in the scores.
     pub(super) fn show(
         &mut self,
@@ -67,9 +76,6 @@ impl Hud {
     }
 
     fn scores(&mut self, ui: &mut Ui, rect: Rect, scene: &Scene, own_name: &str) {
-        if self.line.is_none() && ui.input(|input| input.key_pressed(Key::Tab)) {
-            self.is_folded = !self.is_folded;
-        }
         let place = Rect::from_min_size(rect.min + vec2(8.0, 8.0), vec2(190.0, rect.height() * 0.6));
         let inner = ui.scope_builder(UiBuilder::new().max_rect(place), |ui| {
             Frame::new()
@@ -79,7 +85,7 @@ impl Hud {
                 .show(ui, |ui| {
                     let words = if self.is_folded { "Scores …" } else { "Scores" };
                     let title = ui.add(Button::new(RichText::new(words).strong()).frame(false));
-                    if title.on_hover_text("Tab folds and unfolds").clicked() {
+                    if title.on_hover_text("B folds and unfolds").clicked() {
                         self.is_folded = !self.is_folded;
                     }
                     if !self.is_folded {
@@ -110,7 +116,8 @@ impl Hud {
             let place = Rect::from_min_size(corner, vec2(54.0, 26.0));
             self.taken.push(place);
             let is_clicked = ui.put(place, Button::new("Chat")).on_hover_text("or Enter").clicked();
-            self.line = (enter || is_clicked).then(String::new);
+            let is_asked = enter && self.are_keys_free;
+            self.line = (is_asked || is_clicked).then(String::new);
             return;
         };
         let width = (rect.width() - 100.0).min(360.0);

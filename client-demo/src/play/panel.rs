@@ -42,7 +42,7 @@ pub(super) fn show(ui: &mut Ui, controls: &mut Controls, history: &History) {
         ui.heading(format!("The last {SECONDS} s"));
         plots(ui, history);
         ui.add_space(6.0);
-        ui.label("W A S D or arrows walk, the mouse aims, its button or Space fires, the wheel zooms, Enter talks.");
+        ui.label("W A S D or arrows walk, the mouse aims, its button or Space fires, the wheel zooms, Enter talks, B folds the scores.");
     });
 }
 

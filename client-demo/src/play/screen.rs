@@ -80,8 +80,10 @@ impl Screen {
 
     /// One frame.
     pub fn show(&mut self, ui: &mut Ui, port: &mut dyn Port) {
-        if self.hud.line.is_none() {
+        self.hud.are_keys_free = !self.are_typing(ui);
+        if self.hud.are_keys_free {
             panel::keys(ui, &mut self.controls);
+            self.hud.keys(ui);
         }
         let whole = ui.available_rect_before_wrap();
         if whole.width() >= WIDE_POINTS {
@@ -93,6 +95,11 @@ impl Screen {
             self.panel_below(ui, whole);
         }
         CentralPanel::no_frame().show(ui, |ui| self.arena(ui, port));
+    }
+
+    /// Whether keys are letters: for the chat, or a number of a slider.
+    fn are_typing(&self, ui: &Ui) -> bool {
+        self.hud.line.is_some() || ui.ctx().text_edit_focused()
     }
 
     fn panel_below(&mut self, ui: &mut Ui, whole: Rect) {
@@ -129,7 +136,7 @@ impl Screen {
         let centre = |scene: &Scene| scene.own.as_ref().map_or(Vec2::ZERO, |own| own.position);
         let camera = Camera { centre: centre(&self.scene), rect, scale };
         self.hands.follow_touches(ui, rect, &self.hud.taken);
-        port.set_input(self.hands.input(ui, &response, &camera, self.hud.line.is_some()));
+        port.set_input(self.hands.input(ui, &response, &camera, self.are_typing(ui)));
         self.scene = port.scene(&self.controls);
         self.history.note(&self.scene);
         let picture = Picture {
