@@ -171,7 +171,9 @@ fn server() -> Running {
     assert!(status.expect("cargo").success(), "the server builds");
     let binary = Path::new(env!("CARGO_BIN_EXE_tickwire-demo")).with_file_name("tickwire-server");
     Running::start(
+        // Without our own environment, of which it would take TICKWIRE_WINDOW for a setting.
         Command::new(binary)
+            .env_clear()
             .args([
                 "--listen",
                 "127.0.0.1:0",

@@ -88,14 +88,12 @@ impl Toggle {
     #[must_use]
     pub fn explanation(self) -> &'static str {
         match self {
-            Self::Prediction => "You move at once; off: only after a round trip to the server.",
-            Self::Reconciliation => "The server's word corrects you; off: you drift when you are hit.",
-            Self::Interpolation => "Others glide between told states; off: they jump from one to the next.",
-            Self::Ghosts => "Rings where the server last said that everybody is.",
-            Self::InterestRadius => "A circle around all that you were told of in the last seconds.",
-            Self::CadenceColours => {
-                "Told of at every tick: blue; less often: yellow, then orange; waiting: grey."
-            }
+            Self::Prediction => "You move at once; off: only after a round trip.",
+            Self::Reconciliation => "The server corrects you; off: you drift when hit.",
+            Self::Interpolation => "Others glide between states; off: they jump.",
+            Self::Ghosts => "Rings where the server last said everybody is.",
+            Self::InterestRadius => "A circle around all that you were told of lately.",
+            Self::CadenceColours => "Told often: blue, yellow, orange; waiting: grey.",
         }
     }
 

@@ -336,9 +336,13 @@ mod tests {
             let shapes = shapes(&context, |painter| picture.draw(painter));
             black_box(tessellated(shapes));
         });
-        println!(
-            "{BODIES} visible: mesh {mesh:?}, as circles {circles:?}; ground, shots and names with it {all:?}"
-        );
+        let (mut port, mut screen) = (Still(crowd()), Screen::new(&context, "ann"));
+        let frame = quickest(|| {
+            let input = RawInput { screen_rect: Some(RECT), ..RawInput::default() };
+            black_box(tessellated(context.run_ui(input, |ui| screen.show(ui, &mut port))));
+        });
+        println!("{BODIES} visible: mesh {mesh:?}, as circles {circles:?}; with ground and names {all:?}");
+        println!("a whole frame, with a copy of the scene, scores, panel and plots: {frame:?}");
         assert!(mesh * 3 < circles, "{mesh:?} is not much less than {circles:?}");
     }
 }
