@@ -7,15 +7,16 @@ use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use glam::Vec2;
+use tickwire_demo::time::now;
 use tickwire_demo::transport::{Connection, Event, connect};
 use tickwire_shared::arena::{Arena, ArenaEntity};
 use tickwire_shared::client::{Identity, Session};
 
 const PLAYER: &str = "windowed";
-const PATIENCE: Duration = Duration::from_secs(90);
+const PATIENCE_MICROS: u64 = 90_000_000;
 /// The arena's part of the picture: left of the panel, right of the scores.
 const ARENA: [std::ops::Range<usize>; 2] = [220..840, 20..660];
 
@@ -76,7 +77,6 @@ fn a_window_opens_joins_and_moves() {
 struct Witness {
     connection: Connection,
     session: Session<Arena>,
-    began: Instant,
 }
 
 impl Witness {
@@ -85,12 +85,11 @@ impl Witness {
         let connection = connect(&endpoint, None).await.expect("a connection");
         let identity = Identity { name: "witness".to_owned(), ..Identity::default() };
         let session = Session::new(identity).expect("a schema");
-        Self { connection, session, began: Instant::now() }
+        Self { connection, session }
     }
 
     async fn step(&mut self) {
-        let now = tickwire_demo::time::now();
-        while let Some(bytes) = self.session.poll_transmit(now) {
+        while let Some(bytes) = self.session.poll_transmit(now()) {
             self.connection.send(bytes).await;
         }
         let next = tokio::time::timeout(Duration::from_millis(20), self.connection.next()).await;
@@ -111,10 +110,9 @@ impl Witness {
 
     /// Looks until the other player's place is as wanted.
     async fn until(&mut self, is_wanted: impl Fn(Option<Vec2>) -> bool) -> Option<Vec2> {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = now().plus(PATIENCE_MICROS);
         while !is_wanted(self.place()) {
-            if Instant::now() > deadline {
-                println!("nothing after {:?}", self.began.elapsed());
+            if now() > deadline {
                 return None;
             }
             self.step().await;
@@ -123,8 +121,8 @@ impl Witness {
     }
 
     async fn wait(&mut self, time: Duration) {
-        let until = Instant::now() + time;
-        while Instant::now() < until {
+        let until = now().plus(time.as_micros() as u64);
+        while now() < until {
             self.step().await;
         }
     }

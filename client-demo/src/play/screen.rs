@@ -129,7 +129,7 @@ impl Screen {
         let response = ui.interact(rect, Id::unique("arena"), Sense::click_and_drag());
         if response.hovered() {
             let (wheel, pinch) = ui.input(|input| (input.smooth_scroll_delta().y, input.zoom_delta()));
-            let across = self.across_m * 0.998_f32.powf(wheel) / pinch;
+            let across = self.across_m * (1.0 - wheel * 0.002).clamp(0.5, 2.0) / pinch;
             self.across_m = across.clamp(ACROSS_M_MIN, ACROSS_M_MAX);
         }
         let scale = rect.width().min(rect.height()).max(1.0) / self.across_m;
