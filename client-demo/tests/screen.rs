@@ -172,6 +172,11 @@ fn scores_stand_in_order_and_fold() {
     assert!(harness.query_by_label("bob").is_none());
     press(&mut harness, Key::B);
     assert!(harness.query_by_label("bob").is_some());
+    let mut crowd = playing();
+    crowd.bodies = (2..40).map(|id| player(id, &format!("no {id}"), id as i16)).collect();
+    let harness = shown(1000.0, crowd);
+    assert!(harness.query_by_label("no 39").is_some() && harness.query_by_label("no 20").is_none());
+    assert!(harness.query_by_label("ann (you)").is_some(), "the own row is always there");
 }
 
 #[test]

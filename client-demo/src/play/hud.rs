@@ -171,12 +171,13 @@ fn score_rows(ui: &mut Ui, scene: &Scene, own_name: &str) {
             _ => None,
         })
         .collect();
-    scores.extend(scene.own.as_ref().map(|own| (own.own.score, own_name, true)));
     let first = |a: &(i16, &str, bool), b: &(i16, &str, bool)| b.0.cmp(&a.0).then(a.1.cmp(b.1));
-    if scores.len() > SCORES_MAX {
-        scores.select_nth_unstable_by(SCORES_MAX, first);
-        scores.truncate(SCORES_MAX);
+    // One row is the player's own, however low.
+    if scores.len() >= SCORES_MAX {
+        scores.select_nth_unstable_by(SCORES_MAX - 1, first);
+        scores.truncate(SCORES_MAX - 1);
     }
+    scores.extend(scene.own.as_ref().map(|own| (own.own.score, own_name, true)));
     scores.sort_by(first);
     Grid::new("scores").num_columns(2).min_col_width(20.0).spacing(vec2(8.0, 2.0)).show(ui, |ui| {
         for (score, name, is_own) in scores {
