@@ -14,7 +14,7 @@ use crate::bots::{self, BotsConfig, CLIENTS_MAX, Expectations, Progress};
 use crate::endpoint::{Endpoint, Security, Trust};
 use crate::link::LinkProfile;
 use crate::play::{self, PlayConfig, PlayError};
-use crate::probe::{self, ProbeConfig};
+use crate::probe::{self, Afterwards, ProbeConfig};
 
 /// Exit code of bad usage.
 const USAGE: u8 = 2;
@@ -137,6 +137,9 @@ struct ProbeArgs {
     /// How long it looks
     #[arg(long, value_name = "S", default_value_t = 2.0, value_parser = seconds)]
     seconds: f64,
+    /// Cut the connection then, come back to the session, and look for as long again
+    #[arg(long)]
+    resume: bool,
 }
 
 /// Does what the command line says.
@@ -211,9 +214,11 @@ async fn bots(arguments: BotsArgs) -> Result<(), String> {
 }
 
 async fn probe(arguments: ProbeArgs) -> Result<(), String> {
-    let ProbeArgs { server, room, seconds } = arguments;
+    let ProbeArgs { server, room, seconds, resume } = arguments;
     let (endpoint, token) = server.parts();
-    let config = ProbeConfig { endpoint, room, token, duration: Duration::from_secs_f64(seconds) };
+    let afterwards = if resume { Afterwards::ComeBack } else { Afterwards::Leave };
+    let duration = Duration::from_secs_f64(seconds);
+    let config = ProbeConfig { endpoint, room, token, duration, afterwards };
     let finding = probe::run(&config).await.map_err(|error| format!("not healthy: {error}"))?;
     println!("{finding}healthy");
     Ok(())

@@ -7,7 +7,7 @@ use tickwire_shared::arena::{Arena, Own};
 use tickwire_shared::client::{Happening, Identity, Session, SessionError, Stats};
 use tickwire_shared::wire::message::{AccessToken, Welcome};
 use tickwire_shared::{CloseCode, Micros};
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until, timeout};
 
 use crate::endpoint::Endpoint;
 use crate::time;
@@ -15,6 +15,8 @@ use crate::transport::{ConnectError, Connection, Ending, Event, Traffic, connect
 
 /// How long the server may take to answer Hello.
 const WELCOME_DEADLINE: Duration = Duration::from_secs(5);
+/// From a cut to the next connection: so long that the server has noticed, else the session would only be taken over.
+const ABSENCE: Duration = Duration::from_millis(300);
 /// How often the session is asked whether an input is due.
 const TIMER: Duration = Duration::from_millis(20);
 
@@ -29,6 +31,17 @@ pub struct ProbeConfig {
     pub token: Option<AccessToken>,
     /// How long it looks, after Welcome.
     pub duration: Duration,
+    /// What it does then.
+    pub afterwards: Afterwards,
+}
+
+/// What a probe does when it has looked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Afterwards {
+    /// It says goodbye.
+    Leave,
+    /// It cuts its connection, comes back to its session, and looks for as long again.
+    ComeBack,
 }
 
 /// What a probe saw.
@@ -44,6 +57,8 @@ pub struct Finding {
     rtt_micros: Option<u64>,
     entities: usize,
     first_private: Option<Own>,
+    /// From the cut to the Welcome that the session goes on with.
+    comeback_micros: Option<u64>,
 }
 
 /// Why a server is not healthy.
@@ -64,6 +79,9 @@ pub enum ProbeError {
     /// Welcome, and then nothing.
     #[error("no snapshot in {0} s after Welcome")]
     NoSnapshot(f64),
+    /// It came back and was somebody else.
+    #[error("after a cut the server began another session: it holds none (session_grace), or was restarted")]
+    BegunAnew,
     /// The replica is not what the server thinks it is.
     #[error("{0} of {1} checksums differ: client and server do not hold the same state")]
     Mismatch(u64, u64),
@@ -84,11 +102,16 @@ pub async fn run(config: &ProbeConfig) -> Result<Finding, ProbeError> {
         ..Identity::default()
     };
     let session = Session::new(identity)?;
-    let mut probe = Probe { session, connection, first_private: None, welcomed: false };
+    let mut probe =
+        Probe { session, connection, first_private: None, welcomed: false, comeback_micros: None };
     let hello = time::now();
-    timeout(WELCOME_DEADLINE, probe.play_until(None)).await.map_err(|_| ProbeError::NoWelcome)??;
+    probe.be_welcomed().await?;
     let welcomed = time::now();
-    probe.play_until(Some(Instant::now() + config.duration)).await?;
+    probe.look(config.duration).await?;
+    if config.afterwards == Afterwards::ComeBack {
+        probe = probe.come_back(&config.endpoint).await?;
+        probe.look(config.duration).await?;
+    }
     let finding = probe.finding(config, connect_micros, [hello, welcomed])?;
     probe.connection.close(CloseCode::Normal).await;
     finding.judge()
@@ -99,9 +122,42 @@ struct Probe {
     connection: Connection,
     first_private: Option<Own>,
     welcomed: bool,
+    comeback_micros: Option<u64>,
 }
 
 impl Probe {
+    async fn be_welcomed(&mut self) -> Result<(), ProbeError> {
+        timeout(WELCOME_DEADLINE, self.play_until(None)).await.map_err(|_| ProbeError::NoWelcome)?
+    }
+
+    /// Plays for so long, and must be told something.
+    async fn look(&mut self, duration: Duration) -> Result<(), ProbeError> {
+        let frames = self.session.stats().frames;
+        self.play_until(Some(Instant::now() + duration)).await?;
+        if self.session.stats().frames == frames {
+            return Err(ProbeError::NoSnapshot((duration.as_secs_f64() * 10.0).round() / 10.0));
+        }
+        Ok(())
+    }
+
+    /// Cuts the connection without a word, and goes on with the session over another one.
+    async fn come_back(self, endpoint: &Endpoint) -> Result<Self, ProbeError> {
+        let Self { mut session, connection, first_private, .. } = self;
+        let (cut, avatar) = (time::now(), session.avatar());
+        drop(connection);
+        sleep(ABSENCE).await;
+        session.resume();
+        let connection = connect(endpoint, None).await?;
+        let mut probe = Self { session, connection, first_private, welcomed: false, comeback_micros: None };
+        probe.be_welcomed().await?;
+        if !probe.session.welcome().is_some_and(|welcome| welcome.resumed) || probe.session.avatar() != avatar
+        {
+            return Err(ProbeError::BegunAnew);
+        }
+        probe.comeback_micros = Some(time::now().since(cut));
+        Ok(probe)
+    }
+
     /// Plays until then, or until Welcome.
     async fn play_until(&mut self, end: Option<Instant>) -> Result<(), ProbeError> {
         let mut timer = interval(TIMER);
@@ -128,7 +184,7 @@ impl Probe {
     fn note_happenings(&mut self) {
         while let Some(happening) = self.session.poll_happening() {
             match happening {
-                Happening::Welcomed => self.welcomed = true,
+                Happening::Welcomed | Happening::Resumed => self.welcomed = true,
                 Happening::Frame(_) if self.first_private.is_none() => {
                     self.first_private = self.session.private();
                 }
@@ -155,16 +211,14 @@ impl Probe {
             rtt_micros: session.rtt_micros(),
             entities: session.replica().map_or(0, |replica| replica.slots().len()),
             first_private: self.first_private.clone(),
+            comeback_micros: self.comeback_micros,
         })
     }
 }
 
 impl Finding {
     fn judge(self) -> Result<Self, ProbeError> {
-        let Stats { frames, mismatches, checksums, .. } = self.stats;
-        if frames == 0 {
-            return Err(ProbeError::NoSnapshot((self.seconds * 10.0).round() / 10.0));
-        }
+        let Stats { mismatches, checksums, .. } = self.stats;
         if mismatches > 0 {
             return Err(ProbeError::Mismatch(mismatches, mismatches + checksums));
         }
@@ -193,6 +247,10 @@ impl fmt::Display for Finding {
         row("received", format!("{:.0} B/s", per_second(traffic.received_framed_bytes)))?;
         row("sent", format!("{:.0} B/s", per_second(traffic.sent_framed_bytes)))?;
         row("round trip", rtt)?;
+        if let Some(micros) = self.comeback_micros {
+            let back = format!("the same avatar {:.2} ms after a cut", millis(micros));
+            row("came back", back)?;
+        }
         row("in view", format!("{} entities, {bits:.1} bits per update", self.entities))?;
         row(
             "checksums",

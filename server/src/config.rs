@@ -47,6 +47,8 @@ pub struct Config {
     pub admin_listen: SocketAddr,
     /// Says that everybody may connect to a public address without TLS.
     pub allow_plaintext: bool,
+    /// Says that the admin port may be on another address than this machine's own.
+    pub allow_public_admin: bool,
     /// Seed of the default room; the others' seeds come from it and their names.
     pub seed: u64,
     /// Ticks per second of every room.
@@ -151,6 +153,7 @@ impl Default for Config {
             listen: local(7777),
             admin_listen: local(7778),
             allow_plaintext: false,
+            allow_public_admin: false,
             seed: 1,
             tick_hz: 30,
             room_capacity: 1000,
@@ -222,6 +225,14 @@ impl Config {
                 self.listen,
                 "a public address needs TLS (--tls-cert and --tls-key), or a proxy that ends it \
                  (--trusted-proxy NETWORK), or --allow-plaintext (allow_plaintext = true) if you mean it",
+            ));
+        }
+        if !self.admin_listen.ip().is_loopback() && !self.allow_public_admin {
+            return Err(refuse(
+                "admin_listen",
+                self.admin_listen,
+                "the admin port asks nobody who they are: keep it on loopback, or say --allow-public-admin \
+                 (allow_public_admin = true) where nobody else reaches it",
             ));
         }
         within("seed", self.seed, 0, 1 << 53)?;
@@ -373,6 +384,16 @@ mod tests {
         config.allow_plaintext = true;
         config.validate().expect("said");
         assert!(!config.json_allowed(), "JSON is for loopback unless said otherwise");
+    }
+
+    #[test]
+    fn the_admin_port_is_public_only_when_said() {
+        let public = Config { admin_listen: ([0, 0, 0, 0], 7778).into(), ..Config::default() };
+        let words = public.validate().expect_err("public").to_string();
+        assert!(words.starts_with("admin_listen = 0.0.0.0:7778") && words.contains("--allow-public-admin"));
+        Config { allow_public_admin: true, ..public }.validate().expect("said");
+        let own = Config { admin_listen: "[::1]:7778".parse().expect("an address"), ..Config::default() };
+        own.validate().expect("this machine's own");
     }
 
     #[test]

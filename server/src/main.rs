@@ -117,6 +117,9 @@ struct ConfigArgs {
     /// Serve everybody on a public address without TLS.
     #[arg(long)]
     allow_plaintext: bool,
+    /// Let the admin port be on another address than this machine's own.
+    #[arg(long)]
+    allow_public_admin: bool,
     /// PEM file with the certificate chain; with --tls-key it switches TLS on. Read again when it changes.
     #[arg(long, value_name = "FILE")]
     tls_cert: Option<PathBuf>,
@@ -190,10 +193,15 @@ struct ConfigArgs {
 
 impl ConfigArgs {
     fn load(self) -> Result<Config, ExitCode> {
+        self.load_with_warnings().map(|(config, _)| config)
+    }
+
+    /// What can be used, and what is strange about it all the same.
+    fn load_with_warnings(self) -> Result<(Config, Vec<String>), ExitCode> {
         let file = self.config.clone();
         let config = Config::load(file.as_deref(), self.flags()).map_err(|error| refuse(&error))?;
-        driver::check_files(&config).map_err(|error| refuse(&error))?;
-        Ok(config)
+        let warnings = driver::check_files(&config).map_err(|error| refuse(&error))?;
+        Ok((config, warnings))
     }
 
     fn flags(self) -> Flags {
@@ -204,6 +212,7 @@ impl ConfigArgs {
             ("listen", self.listen.map(|address| Value::from(address.to_string()))),
             ("admin_listen", self.admin_listen.map(|address| Value::from(address.to_string()))),
             ("allow_plaintext", self.allow_plaintext.then(|| Value::from(true))),
+            ("allow_public_admin", self.allow_public_admin.then(|| Value::from(true))),
             ("tls.cert", path(self.tls_cert)),
             ("tls.key", path(self.tls_key)),
             ("tls.self_signed", self.tls_self_signed.then(|| Value::from(true))),
@@ -238,7 +247,7 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let done = match cli.command.unwrap_or(Command::Serve(cli.serve)) {
         Command::Serve(args) => args.load().and_then(serve),
-        Command::CheckConfig(args) => args.load().map(|_| println!("The configuration makes sense.")),
+        Command::CheckConfig(args) => check_config(args),
         Command::PrintConfig(args) => args.load().and_then(|config| print_config(&config)),
         Command::Healthcheck { url } => healthcheck(&url).map_err(|error| fail(&error)),
         Command::Token(args) => token(args),
@@ -246,6 +255,13 @@ fn main() -> ExitCode {
         Command::Schema { command: None, json } => print_schema(json),
     };
     done.err().unwrap_or(ExitCode::SUCCESS)
+}
+
+fn check_config(args: ConfigArgs) -> Result<(), ExitCode> {
+    let (_, warnings) = args.load_with_warnings()?;
+    warnings.iter().for_each(|warning| eprintln!("tickwire-server: {warning}"));
+    println!("The configuration makes sense.");
+    Ok(())
 }
 
 fn serve(config: Config) -> Result<(), ExitCode> {

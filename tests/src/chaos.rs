@@ -93,7 +93,17 @@ impl Protocol for Chaos {
     type Input = u8;
     type Command = u32;
     type Event = u32;
+
+    fn aims(input: &u8) -> bool {
+        input & LOOKS_BACK != 0
+    }
 }
+
+/// An input with this bit looks back at everything there is.
+pub const LOOKS_BACK: u8 = 0x80;
+
+/// What a client was shown of each entity, by the room's account.
+pub type LookedBack = Vec<(NetId, Option<ChaosEntity>)>;
 
 /// What was done, by name.
 pub type Done = BTreeMap<String, u64>;
@@ -131,6 +141,9 @@ pub struct ChaosGame {
     /// The same, in the order in which it was done.
     #[serde(skip)]
     pub log: Vec<&'static str>,
+    /// Who looked back in the last tick.
+    #[serde(skip)]
+    pub looked_back: BTreeMap<ClientId, LookedBack>,
     /// Commands as they came, by client.
     pub commands: BTreeMap<ClientId, Vec<u32>>,
     /// Panics at this tick, to see what becomes of the room.
@@ -164,6 +177,7 @@ impl ChaosGame {
             entities,
             done: Done::new(),
             log: Vec::new(),
+            looked_back: BTreeMap::new(),
             commands: BTreeMap::new(),
             panic_at: None,
             veil: 0,
@@ -332,6 +346,13 @@ impl Game for ChaosGame {
 
     fn step(&mut self, stage: &mut Stage<'_, Chaos>, inputs: &Inputs<Chaos>) {
         assert!(self.panic_at != Some(stage.tick.0), "a panic that a test asked for");
+        self.looked_back.clear();
+        for (client, _) in inputs.held.iter().filter(|(_, input)| Chaos::aims(input)) {
+            let entities: Vec<_> = stage.world.iter().map(|(key, entity)| (key, entity.id)).collect();
+            let mut shown = stage.rewind(*client);
+            let looked = entities.into_iter().map(|(key, id)| (id, shown.entity(key)));
+            self.looked_back.insert(*client, looked.collect());
+        }
         let mut dice = Dice::new(self.seed.wrapping_mul(0x9E37_79B9).wrapping_add(u64::from(stage.tick.0)));
         for (client, command) in &inputs.commands {
             self.commands.entry(*client).or_default().push(*command);

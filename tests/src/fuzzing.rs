@@ -2,6 +2,7 @@
 //! them may panic, whatever the bytes.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 
 use tickwire_server::driver::fuzzing::{self as shell, Heard};
 use tickwire_server::host::{Event, Output, Room, RoomConfig};
@@ -31,7 +32,10 @@ fn room_with_client(seed: u64) -> (Room<ChaosGame>, Session<Chaos>) {
     let mut session = Session::<Chaos>::new(Identity::default()).expect("a schema");
     let hello = session.poll_transmit(Micros(0)).expect("Hello comes first");
     if let Ok(ClientMessage::<u8, u32>::Hello(hello)) = codec::decode(&hello) {
-        room.handle(Event::Join { client: CLIENT, hello, resume: ResumeToken([0; 16]) }, Micros(0));
+        room.handle(
+            Event::Join { client: CLIENT, hello, resume: ResumeToken([0; 16]), subject: None },
+            Micros(0),
+        );
     }
     (room, session)
 }
@@ -70,7 +74,10 @@ pub fn handshake(bytes: &[u8]) {
     let Ok(ClientMessage::<u8, u32>::Hello(hello)) = codec::decode(bytes) else { return };
     let (mut room, _) = room_with_client(1);
     let newcomer = ClientId(2);
-    room.handle(Event::Join { client: newcomer, hello, resume: ResumeToken([1; 16]) }, Micros(0));
+    room.handle(
+        Event::Join { client: newcomer, hello, resume: ResumeToken([1; 16]), subject: None },
+        Micros(0),
+    );
     room.tick(Micros(0));
     let mut answered = false;
     while let Some(output) = room.poll_output() {
@@ -139,14 +146,19 @@ pub fn message(bytes: &[u8]) {
     });
 }
 
-/// Bytes as operations on a simulation, compared with the oracle at every tick: one byte an operation.
-pub fn operations(bytes: &[u8]) {
-    let Some((&seed, operations)) = bytes.split_first() else { return };
+/// Bytes as operations on a simulation, compared with the oracle at every tick: one byte an operation. Says how many
+/// sessions went on over another connection.
+pub fn operations(bytes: &[u8]) -> u64 {
+    let Some((&seed, operations)) = bytes.split_first() else { return 0 };
     let radius = [0.0, 30.0, 60.0][usize::from(seed % 3)];
     let mut sim = Sim::new(ChaosGame::new(u64::from(seed), 30, radius), 30, u64::from(seed));
     sim.join("one", Profile::default());
+    let mut lost = BTreeSet::new();
     for operation in operations.iter().take(OPERATIONS_MAX) {
-        operate(&mut sim, *operation);
+        operate(&mut sim, &mut lost, *operation);
+    }
+    for id in std::mem::take(&mut lost) {
+        come_back(&mut sim, id);
     }
     let ids: Vec<_> = sim.clients.keys().copied().collect();
     for id in ids {
@@ -157,9 +169,11 @@ pub fn operations(bytes: &[u8]) {
     for client in sim.clients.values() {
         assert_eq!(client.session.stats().mismatches, 0);
     }
+    sim.room.counters().resumes
 }
 
-fn operate(sim: &mut Sim<ChaosGame>, operation: u8) {
+/// `lost` are those whose connection is cut and who have not opened another one.
+fn operate(sim: &mut Sim<ChaosGame>, lost: &mut BTreeSet<ClientId>, operation: u8) {
     let ids: Vec<ClientId> = sim.clients.keys().copied().collect();
     let number = operation >> 3;
     let id = ids.get(usize::from(number) % ids.len().max(1)).copied();
@@ -168,7 +182,10 @@ fn operate(sim: &mut Sim<ChaosGame>, operation: u8) {
         (0, _) if ids.len() < 5 => {
             sim.join("more", Profile { delay_micros: u64::from(number) * 3_000, ..Profile::default() });
         }
-        (1, Some(id)) if ids.len() > 1 => sim.leave(id),
+        (1, Some(id)) if ids.len() > 1 => {
+            lost.remove(&id);
+            sim.leave(id);
+        }
         (2, Some(id)) => sim.client(id).stalled ^= true,
         (3, Some(id)) => {
             let message = ClientMessage::Resync { tick: Tick(u32::from(number)) };
@@ -177,7 +194,30 @@ fn operate(sim: &mut Sim<ChaosGame>, operation: u8) {
         (4, Some(id)) => sim.room.handle(Event::Writable { client: id, writable: number & 1 == 0 }, now),
         (5, Some(id)) => sim.client(id).session.set_input(number, now),
         (6, Some(id)) => drop(sim.client(id).session.send_command(u32::from(number))),
+        // Whose connection is cut opens another one, at once or later; the server may have noticed or not.
+        (7, Some(id)) if number >= 20 && lost.contains(&id) => {
+            lost.remove(&id);
+            come_back(sim, id);
+        }
+        (7, Some(id)) if number >= 20 => {
+            match number & 3 {
+                0 => sim.cut(id),
+                _ => sim.lose(id),
+            }
+            if number & 3 < 2 {
+                lost.insert(id);
+            } else {
+                come_back(sim, id);
+            }
+        }
         _ => sim.run(1 + u32::from(number)),
     }
     sim.step();
+}
+
+/// Over another connection, and by its session if the room still has it.
+fn come_back(sim: &mut Sim<ChaosGame>, id: ClientId) {
+    if sim.clients.contains_key(&id) {
+        sim.come_back(id);
+    }
 }

@@ -219,7 +219,7 @@ impl<G: Game> Sim<G> {
                         let mut token = [0; 16];
                         token.fill_with(|| tokens.word() as u8);
                         let client = client.pending.unwrap_or(*id);
-                        Event::Join { client, hello, resume: ResumeToken(token) }
+                        Event::Join { client, hello, resume: ResumeToken(token), subject: None }
                     }
                     message => Event::Message { client: *id, message },
                 };

@@ -43,6 +43,9 @@ impl std::fmt::Debug for Token<'_> {
 pub struct Pass {
     /// Who it is, for the log.
     pub identity: String,
+    /// Who it is, so that nobody else comes back to the session, whoever has its resume token. Without one the token
+    /// alone counts.
+    pub subject: Option<String>,
     /// The display name to show in place of the one that was asked for.
     pub name: Option<String>,
     /// The room to play in, in place of the one that was asked for.

@@ -24,7 +24,7 @@ pub struct JwtAuthenticator {
 /// What is read of a token's claims. `aud`, `exp` and `nbf` are checked by the library.
 #[derive(Debug, Deserialize)]
 struct Claims {
-    /// Who it is.
+    /// Who it is. Names are no proof of that: several may have the same.
     sub: Option<String>,
     /// Its end, in seconds since 1970; some write fractions.
     exp: Option<f64>,
@@ -120,7 +120,8 @@ impl Claims {
             Some(None) => return Err(Denial::NotForYou("token not valid for this room".to_owned())),
         };
         Ok(Pass {
-            identity: clip(&self.sub.or_else(|| self.name.clone()).unwrap_or_default()),
+            identity: clip(self.sub.as_ref().or(self.name.as_ref()).map_or("", String::as_str)),
+            subject: self.sub,
             name: self.name,
             room,
             expires_at_s: self.exp.map(|end| end as u64 + LEEWAY_S),

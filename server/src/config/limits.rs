@@ -20,6 +20,10 @@ pub struct Limits {
     pub handshakes_per_address_per_s: u32,
     /// New connections that may come from it at once.
     pub handshakes_per_address_burst: u32,
+    /// Those of one address at once; IPv6 by /64. A quarter of all at most.
+    pub handshakes_per_address_max: usize,
+    /// Connections of all clients whose Hello was not accepted yet.
+    pub unauthenticated_max: usize,
     /// Whether the limits by address hold for loopback addresses too.
     pub loopback: bool,
     /// For a request's head.
@@ -80,6 +84,8 @@ impl Default for Limits {
             connections_per_address_max: 32,
             handshakes_per_address_per_s: 5,
             handshakes_per_address_burst: 20,
+            handshakes_per_address_max: 16,
+            unauthenticated_max: 512,
             loopback: false,
             head_deadline: Duration::from_secs(5),
             hello_deadline: Duration::from_secs(5),
@@ -111,6 +117,8 @@ impl Limits {
         within("limits.connections_per_address_max", self.connections_per_address_max, 1, 1_000_000)?;
         within("limits.handshakes_per_address_per_s", self.handshakes_per_address_per_s, 1, 100_000)?;
         within("limits.handshakes_per_address_burst", self.handshakes_per_address_burst, 1, 100_000)?;
+        within("limits.handshakes_per_address_max", self.handshakes_per_address_max, 1, 100_000)?;
+        within("limits.unauthenticated_max", self.unauthenticated_max, 1, 1_000_000)?;
         spans("limits.head_deadline", self.head_deadline, shortest)?;
         spans("limits.hello_deadline", self.hello_deadline, shortest)?;
         spans("limits.partial_frame_deadline", self.partial_frame_deadline, shortest)?;
@@ -151,5 +159,41 @@ mod tests {
             count += 1;
         }
         assert_eq!(count, reference.matches("| `limits.").count(), "CONFIG.md lists a limit that is none");
+    }
+
+    #[test]
+    fn so_do_all_other_numbers_and_times() {
+        const NO_LIMITS: [&str; 2] = ["seed", "tick_hz"];
+        let reference = include_str!("../../../CONFIG.md");
+        let whole = toml::Table::try_from(super::super::Config::default()).expect("toml");
+        let section =
+            |name: &str| whole.get(name).and_then(toml::Value::as_table).cloned().unwrap_or_default();
+        let of = |prefix: &str, table: toml::Table| -> Vec<(String, toml::Value)> {
+            table.into_iter().map(|(key, value)| (format!("{prefix}{key}"), value)).collect()
+        };
+        let mut keys = of("", whole.clone());
+        for name in ["replication", "tls", "proxy", "auth"] {
+            keys.extend(of(&format!("{name}."), section(name)));
+        }
+        let mut count = 0;
+        for (key, value) in keys {
+            let text = match &value {
+                toml::Value::Integer(number) => number.to_string(),
+                toml::Value::String(text)
+                    if units::parse_duration(text).is_ok() || units::parse_bytes(text).is_ok() =>
+                {
+                    text.clone()
+                }
+                _ => continue,
+            };
+            if NO_LIMITS.contains(&key.as_str()) {
+                continue;
+            }
+            let place = if key.contains('.') { "" } else { " (top level)" };
+            let row = format!("| `{key}`{place} | `{text}` | ");
+            assert!(reference.contains(&row), "CONFIG.md has no row that begins with {row}");
+            count += 1;
+        }
+        assert!(count >= 14, "{count} keys only");
     }
 }

@@ -23,10 +23,10 @@ impl Clock {
     pub(super) fn now(&self) -> Micros {
         Micros(BEGIN_MICROS + Instant::now().duration_since(self.start).as_micros() as u64)
     }
+}
 
-    /// The clock on the wall, in seconds since 1970, for what others have dated.
-    #[allow(clippy::disallowed_methods, reason = "the shell's clock")]
-    pub(super) fn unix_s(&self) -> u64 {
-        SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
-    }
+/// The clock on the wall, in seconds since 1970, for what others have dated.
+#[allow(clippy::disallowed_methods, reason = "the shell's clock")]
+pub(super) fn unix_s() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }

@@ -12,6 +12,7 @@ use tickwire_shared::{Close, CloseCode, Micros, Protocol};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::task::JoinHandle;
 
+use super::clock;
 use super::entrance::Entrance;
 use super::hub::Hub;
 use super::json::Gateway;
@@ -22,7 +23,7 @@ use super::peer::Peer;
 use super::socket::{
     self, Driven, Failure, FrameReader, Kind, Outbox, Plain, ReadSide, Received, Stream, Vitals,
 };
-use super::standing::Standing;
+use super::standing::{Standing, Stranger};
 use super::tally::{Drop as Dropped, Ended};
 use super::upgrade::Subprotocol;
 use super::visitors::Counted;
@@ -44,6 +45,8 @@ pub(super) struct Opened {
     pub(super) service: Service,
     pub(super) peer: Peer,
     pub(super) place: Place,
+    /// What it holds until it is let in; none where everybody is.
+    pub(super) stranger: Option<Stranger>,
 }
 
 /// A place among the sessions, and among those of an address. Given back when the connection is gone.
@@ -78,12 +81,12 @@ impl Service {
 
 /// Serves a connection until it is gone.
 pub(super) async fn serve<P: Protocol>(hub: Arc<Hub<P>>, opened: Opened) {
-    let Opened { stream, ahead, service, peer, place } = opened;
+    let Opened { stream, ahead, service, peer, place, stranger } = opened;
     let (read, write) = stream.split();
     let socket = read.plain();
     let outbox = Arc::new(Outbox::new(write));
     let vitals = Arc::new(Vitals::new(hub.clock.now()));
-    let standing = Arc::new(Standing::new());
+    let standing = Arc::new(Standing::new(stranger));
     let (lender, offer) = lending::between(socket.clone());
     let (due, intake) = match service {
         Service::Session(Subprotocol::Binary) => {
@@ -330,7 +333,7 @@ impl<P: Protocol> Keeper<'_, P> {
 
     /// Lets the watchdog look; `None` when something was done and it should look again.
     fn check(&self, watchdog: &mut Watchdog) -> Option<Duration> {
-        let Some(look_again) = self.standing.look(self.hub.clock.unix_s()) else {
+        let Some(look_again) = self.standing.look(clock::unix_s()) else {
             self.outbox.close(&Close::from(Denial::Expired));
             return Some(CLOSE_DEADLINE);
         };

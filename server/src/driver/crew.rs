@@ -1,9 +1,9 @@
 //! Threads that pack the frames of large rooms: one pool for the whole process, which begins with the first such room.
+//! The room's own thread packs too, so there is one less of them than there are cores.
 
 use std::sync::OnceLock;
 
 use rayon::ThreadPool;
-use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
 use crate::host::{Alone, Crew};
 
@@ -23,7 +23,7 @@ impl Packers {
 
     fn begin(&self) -> Option<ThreadPool> {
         let pool = rayon::ThreadPoolBuilder::new()
-            .num_threads(self.threads)
+            .num_threads(self.threads.saturating_sub(1).max(1))
             .thread_name(|number| format!("packer {number}"))
             .build();
         pool.inspect_err(|error| tracing::warn!(%error, "no threads to pack with")).ok()
@@ -37,7 +37,10 @@ impl Crew for Packers {
 
     fn run(&self, jobs: usize, job: &(dyn Fn(usize) + Sync)) {
         match self.pool.get_or_init(|| self.begin()) {
-            Some(pool) => pool.install(|| (0..jobs).into_par_iter().for_each(job)),
+            Some(pool) => pool.in_place_scope(|scope| {
+                (1..jobs).for_each(|number| scope.spawn(move |_| job(number)));
+                job(0);
+            }),
             None => Alone.run(jobs, job),
         }
     }

@@ -57,7 +57,8 @@ pub async fn serve<P: Protocol>(
         tally: Tally::default(),
         clock,
         sessions: Arc::new(Semaphore::new(config.connections_max)),
-        visitors: Arc::new(Visitors::new(&config.limits)),
+        strangers: Arc::new(Semaphore::new(config.connections_max)),
+        visitors: Arc::new(Visitors::new(&config.limits, config.limits.handshakes_max)),
         handshakes_max: config.limits.handshakes_max,
         ending: ended,
         accepted_options: Mutex::new(None),
@@ -87,9 +88,10 @@ async fn websocket<P: Protocol>(
         Ok((response, pending)) => {
             tokio::spawn(async move {
                 if let Some((stream, ahead)) = pending.stream(hub.config.limits.head_deadline).await {
+                    counted.arrived();
                     let place = Place::new(permit, counted);
-                    connection::serve(hub, Opened { stream, ahead, service: Service::Echo, peer, place })
-                        .await;
+                    let (service, stranger) = (Service::Echo, None);
+                    connection::serve(hub, Opened { stream, ahead, service, peer, place, stranger }).await;
                 }
             });
             response

@@ -82,18 +82,19 @@ impl<P: Protocol> Entrance<P> {
         self.standing.greet();
         let token = hello.token.take();
         let pass = self.authenticate(token.as_ref(), &hello).await?;
-        let identity = pass.identity;
-        if let Some(end) = pass.expires_at_s {
+        let Pass { identity, subject, name, room, expires_at_s } = pass;
+        if let Some(end) = expires_at_s {
             self.standing.expire_at(end);
         }
-        hello.name = pass.name.unwrap_or(hello.name);
-        hello.room = pass.room.unwrap_or(hello.room);
+        hello.name = name.unwrap_or(hello.name);
+        hello.room = room.unwrap_or(hello.room);
         let client = self.hub.rooms.new_client();
         tracing::debug!(peer = %self.peer.address, client = client.0, identity, "let in");
         let link = Arc::new(Link::new(client, self.hub.inbox_max()));
         let reader = self.offer.take().map(Offer::made);
-        self.hub.rooms.join(Newcomer { link: Arc::clone(&link), downlink, reader, hello })?;
+        self.hub.rooms.join(Newcomer { link: Arc::clone(&link), downlink, reader, hello, subject })?;
         self.link = Some(link);
+        self.standing.let_in();
         Ok(())
     }
 
@@ -142,8 +143,9 @@ impl<P: Protocol> Entrance<P> {
 
 impl<P: Protocol> Drop for Entrance<P> {
     fn drop(&mut self) {
-        if let Some(link) = &self.link {
-            link.leave(self.departure);
-        }
+        let Some(link) = &self.link else { return };
+        // Whoever may not play any more may not come back either, and nobody's avatar waits for it.
+        let over = self.standing.has_expired();
+        link.leave(if over { Departure::ForGood } else { self.departure });
     }
 }

@@ -16,8 +16,9 @@ use super::arrival::Reception;
 use super::connection::{self, Opened, Place, Service};
 use super::hub::Hub;
 use super::peer::Peer;
+use super::standing::Stranger;
 use super::upgrade::{self, Asked, Policy, Refusal};
-use super::visitors::Counted;
+use super::visitors::{Counted, TooMany};
 use super::{metrics, page, socket};
 
 /// What a client is told to wait when the server is full, in seconds.
@@ -121,13 +122,17 @@ async fn websocket<P: Protocol>(
         Ok(permit) if hub.is_ready() => permit,
         _ => return refuse(&hub, full()),
     };
+    let turn_away = |why| {
+        hub.tally.turned_away(why);
+        refuse(&hub, full())
+    };
     // What a proxy brings was not counted when it was accepted.
     let counted = match counted.or_else(|| hub.visit(peer.address)) {
         Ok(counted) => counted,
-        Err(why) => {
-            hub.tally.turned_away(why);
-            return refuse(&hub, full());
-        }
+        Err(why) => return turn_away(why),
+    };
+    let Ok(among_strangers) = Arc::clone(&hub.strangers).try_acquire_owned() else {
+        return turn_away(TooMany::Strangers);
     };
     let (mut response, pending) = match socket::upgrade(&mut request) {
         Ok(upgraded) => upgraded,
@@ -137,11 +142,12 @@ async fn websocket<P: Protocol>(
     };
     let name = HeaderValue::from_static(subprotocol.name());
     response.headers_mut().insert(header::SEC_WEBSOCKET_PROTOCOL, name);
+    let stranger = Some(Stranger::new(counted.clone(), among_strangers));
     let place = Place::new(permit, counted);
     tokio::spawn(async move {
         if let Some((stream, ahead)) = pending.stream(hub.config.limits.head_deadline).await {
             let service = Service::Session(subprotocol);
-            connection::serve(hub, Opened { stream, ahead, service, peer, place }).await;
+            connection::serve(hub, Opened { stream, ahead, service, peer, place, stranger }).await;
         }
     });
     response

@@ -28,6 +28,8 @@ pub(super) struct Hub<P: Protocol> {
     pub(super) clock: Clock,
     /// One permit per WebSocket session.
     pub(super) sessions: Arc<Semaphore>,
+    /// One permit per connection that was upgraded and has not been let in.
+    pub(super) strangers: Arc<Semaphore>,
     /// Connections and arrivals by address.
     pub(super) visitors: Arc<Visitors>,
     /// Connections of one port that have not become a session.

@@ -40,7 +40,11 @@ pub(super) fn text<P: Protocol>(hub: &Hub<P>) -> String {
     page.counter("accept_errors_total", "Failures to accept.", &[("", tally.accept_errors.total())]);
     let turned_away =
         TooMany::ALL.map(|why| (format!("reason=\"{}\"", why.label()), tally.those_turned_away(why)));
-    page.counter("turned_away_total", "Connections refused because of their address.", &turned_away);
+    page.counter(
+        "turned_away_total",
+        "Connections refused because there were too many of their kind.",
+        &turned_away,
+    );
     let lost = "Connections that ended in TLS or a PROXY header.";
     page.counter("arrivals_lost_total", lost, &[("", tally.arrivals_lost.total())]);
     page.counter("upgrades_refused_total", "Refused upgrades.", &[("", tally.upgrades_refused.total())]);

@@ -23,6 +23,8 @@ mod proxied;
 
 mod tls;
 
+mod validity;
+
 mod refresh;
 
 mod http;

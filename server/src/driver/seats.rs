@@ -4,7 +4,7 @@
 //! whose state changes unseen.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tickwire_shared::{ClientId, Close, Micros, Protocol};
 use tokio::sync::oneshot;
@@ -12,6 +12,10 @@ use tokio::sync::oneshot;
 use super::lending::Lent;
 use super::link::{Departure, Downlink, Inbox, Link, Message};
 use super::sweep::Sweeper;
+use crate::host::{Crew, Sends};
+
+/// With fewer messages for each, sending side by side costs more than it saves.
+const PART_SENDS_MIN: usize = 500;
 
 /// Everybody in a room.
 pub(super) struct Seats<P: Protocol> {
@@ -21,7 +25,16 @@ pub(super) struct Seats<P: Protocol> {
     /// To be looked at in the next tick, some perhaps more than once.
     restless: Vec<ClientId>,
     inbox: Inbox<P>,
+    /// Scratch memory for each of those who send side by side.
+    senders: Vec<Mutex<Sender>>,
+}
+
+/// What sending to some clients needs and leaves behind.
+#[derive(Default)]
+struct Sender {
     frame: Vec<u8>,
+    /// Whose sockets did not take all.
+    congested: Vec<ClientId>,
 }
 
 /// A client's place.
@@ -57,7 +70,7 @@ impl<P: Protocol> Seats<P> {
             sweeper,
             restless: Vec::new(),
             inbox: VecDeque::new(),
-            frame: Vec::new(),
+            senders: vec![Mutex::default()],
         }
     }
 
@@ -118,11 +131,31 @@ impl<P: Protocol> Seats<P> {
 
     /// One message, to whom it may still concern.
     pub(super) fn send(&mut self, client: ClientId, message: &[u8]) {
-        if let Some(seat) = self.seats.get(&client) {
-            seat.downlink.send(message, &mut self.frame);
-            if !seat.downlink.writable() {
-                self.restless.push(client);
-            }
+        if let (Some(seat), Some(sender)) = (self.seats.get(&client), self.senders.first_mut()) {
+            let sender = sender.get_mut().unwrap_or_else(PoisonError::into_inner);
+            seat.send(client, message, sender);
+            self.restless.append(&mut sender.congested);
+        }
+    }
+
+    /// Many messages; in a large room parts of them side by side, each with one write.
+    pub(super) fn send_all(&mut self, sends: &Sends<'_>, crew: &dyn Crew) {
+        let Self { seats, senders, restless, .. } = self;
+        let parts = (sends.len() / PART_SENDS_MIN).min(crew.width()).max(1);
+        let size = sends.len().div_ceil(parts);
+        senders.resize_with(parts.max(senders.len()), Mutex::default);
+        let part = |number: usize| {
+            let range = number * size..((number + 1) * size).min(sends.len());
+            let mut sender = senders[number].lock().unwrap_or_else(PoisonError::into_inner);
+            send_some(seats, sends.slice(range), &mut sender);
+        };
+        if parts == 1 {
+            part(0);
+        } else {
+            crew.run(parts, &part);
+        }
+        for sender in senders {
+            restless.append(&mut sender.get_mut().unwrap_or_else(PoisonError::into_inner).congested);
         }
     }
 
@@ -152,7 +185,33 @@ impl<P: Protocol> Seats<P> {
     }
 }
 
+/// Messages in the order of the clients' ids, so that the seats are walked along rather than searched.
+fn send_some<'a, P: Protocol>(
+    seats: &BTreeMap<ClientId, Seat<P>>,
+    mut sends: impl Iterator<Item = (ClientId, &'a [u8])>,
+    sender: &mut Sender,
+) {
+    let Some(mut next) = sends.next() else { return };
+    for (client, seat) in seats.range(next.0..) {
+        // Who has left meanwhile has no seat.
+        while next.0 < *client {
+            let Some(after) = sends.next() else { return };
+            next = after;
+        }
+        if next.0 == *client {
+            seat.send(*client, next.1, sender);
+        }
+    }
+}
+
 impl<P: Protocol> Seat<P> {
+    fn send(&self, client: ClientId, message: &[u8], sender: &mut Sender) {
+        self.downlink.send(message, &mut sender.frame);
+        if !self.downlink.writable() {
+            sender.congested.push(client);
+        }
+    }
+
     /// From its own task to the sweeper, as soon as it is lent.
     fn settle(&mut self, client: ClientId, sweeper: Option<&mut Sweeper>) {
         let Reader::Own(Some(reader)) = &mut self.reader else { return };

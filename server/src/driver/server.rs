@@ -131,16 +131,17 @@ pub async fn run_with<G: Game>(
     Ok(())
 }
 
-/// Whether the files that a configuration names can be used. [`start`] looks too; this opens no port.
+/// Whether the files that a configuration names can be used, and what the operator has to know of them all the same.
+/// [`start`] looks too; this opens no port.
 ///
 /// # Errors
 /// [`ConfigError`] naming the key, the file and what is wrong with it.
-pub fn check_files(config: &Config) -> Result<(), ConfigError> {
-    Tls::load(&config.tls, config.listen)?;
+pub fn check_files(config: &Config) -> Result<Vec<String>, ConfigError> {
+    let tls = Tls::load(&config.tls, config.listen)?;
     if config.auth.resolved(config.is_public()) == Some(AuthMode::Jwt) {
         JwtAuthenticator::load(&config.auth)?;
     }
-    Ok(())
+    Ok(tls.and_then(|tls| tls.warning()).into_iter().collect())
 }
 
 /// As [`run`], but returns as soon as the ports are open.
@@ -207,17 +208,28 @@ pub async fn start_with<G: Game>(
         tally: Tally::default(),
         clock,
         sessions: Arc::new(Semaphore::new(places.sessions)),
-        visitors: Arc::new(Visitors::new(&config.limits)),
+        strangers: Arc::new(Semaphore::new(config.limits.unauthenticated_max)),
+        visitors: Arc::new(Visitors::new(&config.limits, places.handshakes)),
         handshakes_max: places.handshakes,
         ending: ended,
         accepted_options: Mutex::new(None),
         config,
     });
     if let Some(tls) = &tls {
+        if let Some(warning) = tls.warning() {
+            tracing::error!("{warning}");
+        }
         spawn_until_ended(&hub, Arc::clone(tls).keep_fresh());
     }
     spawn_until_ended(&hub, doorkeeper.keep_fresh(hub.config.auth.clone()));
     warn_of_plaintext(&hub.config, public_addr);
+    if !hub.config.admin_listen.ip().is_loopback() {
+        tracing::warn!(
+            address = %admin_addr,
+            "THE ADMIN PORT IS ON A PUBLIC ADDRESS: whoever reaches it sees and does what only the operator should; \
+             let a firewall or a network of its own stand before it"
+        );
+    }
     let scheme = if tls.is_some() { "https" } else { "http" };
     let gate = Gate::Public { tls };
     let public = Port { listener: public, gate, router: http::public(Arc::clone(&hub)) };

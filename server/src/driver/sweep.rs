@@ -90,6 +90,9 @@ impl Sweeper {
                 count += 1;
                 let client = ClientId(event.token().0 as u32);
                 heard.push(client);
+                if let (true, Some(lent)) = (event.is_read_closed(), self.readers.get(&client)) {
+                    lent.socket().expect_end();
+                }
                 self.read(client, age_micros);
             }
             self.events = events;
@@ -242,6 +245,20 @@ mod tests {
         drop(peer);
         until_empty(&mut sweeper).await;
         task.await.expect("it ends with the connection");
+    }
+
+    #[tokio::test]
+    async fn an_end_that_comes_with_the_last_bytes_is_seen() {
+        for bytes in [1, 10, 99, 100, 256, BYTES_MIN, 2 * BYTES_MIN + 1] {
+            let Swept { mut peer, mut sweeper, count, task } = Swept::new().await;
+            peer.write_all(&vec![1; bytes]).await.expect("written");
+            drop(peer);
+            // Both have arrived before anybody looks, so the system tells of both once.
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            until_empty(&mut sweeper).await;
+            task.await.expect("it ends with the connection");
+            assert_eq!(count.load(Ordering::Relaxed), bytes);
+        }
     }
 
     #[tokio::test]

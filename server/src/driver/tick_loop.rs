@@ -15,7 +15,7 @@ use super::link::{Departure, Downlink, Link};
 use super::rooms::{Board, Rooms};
 use super::seats::{Heard, Seats};
 use super::sweep::{SWEEPS_PER_TICK, Sweeper};
-use crate::host::{Event, Output, Room, Status};
+use crate::host::{Crew, Event, Output, Room, Status};
 use crate::simulation::Game;
 
 /// Ticks that are made up for, back to back, before the rest is skipped.
@@ -33,6 +33,8 @@ pub(super) struct Newcomer<P: Protocol> {
     /// Where the connection lends the reading, if it can.
     pub(super) reader: Option<oneshot::Receiver<Lent>>,
     pub(super) hello: Hello,
+    /// Who it is, where that was found out.
+    pub(super) subject: Option<String>,
 }
 
 /// One on its way to its room.
@@ -179,7 +181,7 @@ impl<G: Game> Runner<G> {
         let heard = self.clock.now();
         self.room.tick_with(heard, rooms.packers());
         let stepped = self.clock.now();
-        self.hand_out();
+        self.hand_out(rooms.packers());
         let sent = self.clock.now();
         let status = self.room.status();
         let stages = [heard.since(begun), stepped.since(heard), sent.since(stepped)];
@@ -190,7 +192,7 @@ impl<G: Game> Runner<G> {
     fn admit(&mut self, rooms: &Rooms<G::Protocol>) {
         for _ in 0..self.joins_per_tick() {
             let Ok(Join { newcomer, resume, asked }) = self.joins.try_recv() else { break };
-            let Newcomer { link, downlink, reader, hello } = newcomer;
+            let Newcomer { link, downlink, reader, hello, subject } = newcomer;
             if link.gone().is_some() {
                 continue;
             }
@@ -200,10 +202,10 @@ impl<G: Game> Runner<G> {
             }
             let client = link.client();
             self.seats.take(link, downlink, reader);
-            self.room.handle(Event::Join { client, hello, resume }, self.clock.now());
+            self.room.handle(Event::Join { client, hello, resume, subject }, self.clock.now());
         }
         // Before anything is heard: who came back has another number from now on.
-        self.hand_out();
+        self.hand_out(rooms.packers());
         if let Some(close) = rooms.closing() {
             self.room.handle(Event::End { close: close.clone() }, self.clock.now());
         }
@@ -226,8 +228,10 @@ impl<G: Game> Runner<G> {
         });
     }
 
-    fn hand_out(&mut self) {
-        while let Some(output) = self.room.poll_output() {
+    fn hand_out(&mut self, crew: &dyn Crew) {
+        loop {
+            self.seats.send_all(&self.room.poll_sends(), crew);
+            let Some(output) = self.room.poll_output() else { break };
             match output {
                 Output::Send { client, bytes } => self.seats.send(client, bytes),
                 Output::Close { client, close } => self.seats.close(client, &close),

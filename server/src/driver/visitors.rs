@@ -4,6 +4,7 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tickwire_shared::Micros;
@@ -26,6 +27,13 @@ impl Counted {
     pub(super) fn or_else(self, ask: impl FnOnce() -> Result<Self, TooMany>) -> Result<Self, TooMany> {
         if self.0.is_some() { Ok(self) } else { ask() }
     }
+
+    /// Its Hello was accepted: the connection is no longer one of those whose handshakes are in hand.
+    pub(super) fn arrived(&self) {
+        if let Some(visit) = &self.0 {
+            visit.arrive();
+        }
+    }
 }
 
 /// All addresses.
@@ -33,6 +41,7 @@ pub(super) struct Visitors {
     table: Mutex<HashMap<Network, Visitor>>,
     remembered_max: usize,
     open_max: usize,
+    arriving_max: usize,
     per_s: u32,
     burst: u32,
     loopback: bool,
@@ -44,26 +53,34 @@ struct Network(IpAddr);
 
 struct Visitor {
     open: usize,
+    /// Those of them that are no sessions yet.
+    arriving: usize,
     arrivals: Budget,
     arrived_at: Micros,
 }
 
-/// Why nobody else may come from an address now.
+/// Why nobody else may come now, from an address or at all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum TooMany {
     /// It has all its connections.
     Connections,
     /// It comes too often.
     Arrivals,
+    /// It has all its handshakes in hand.
+    Handshakes,
+    /// Too many from anywhere have not been let in yet.
+    Strangers,
 }
 
 impl TooMany {
-    pub(super) const ALL: [Self; 2] = [Self::Connections, Self::Arrivals];
+    pub(super) const ALL: [Self; 4] = [Self::Connections, Self::Arrivals, Self::Handshakes, Self::Strangers];
 
     pub(super) fn label(self) -> &'static str {
         match self {
             Self::Connections => "address_connections",
             Self::Arrivals => "address_rate",
+            Self::Handshakes => "address_handshakes",
+            Self::Strangers => "unauthenticated",
         }
     }
 }
@@ -72,14 +89,17 @@ impl TooMany {
 struct Visit {
     visitors: Arc<Visitors>,
     network: Network,
+    arriving: AtomicBool,
 }
 
 impl Visitors {
-    pub(super) fn new(limits: &Limits) -> Self {
+    /// For a server that has this many handshakes in hand at most, of which one address never has more than a quarter.
+    pub(super) fn new(limits: &Limits, handshakes_max: usize) -> Self {
         Self {
             table: Mutex::default(),
             remembered_max: REMEMBERED_MAX,
             open_max: limits.connections_per_address_max,
+            arriving_max: limits.handshakes_per_address_max.min((handshakes_max / 4).max(1)),
             per_s: limits.handshakes_per_address_per_s,
             burst: limits.handshakes_per_address_burst,
             loopback: limits.loopback,
@@ -106,6 +126,7 @@ impl Visitors {
         }
         let visitor = table.entry(network).or_insert_with(|| Visitor {
             open: 0,
+            arriving: 0,
             arrivals: Budget::new(self.per_s, self.burst, now),
             arrived_at: now,
         });
@@ -116,8 +137,19 @@ impl Visitors {
         if visitor.open >= self.open_max {
             return Err(TooMany::Connections);
         }
+        if visitor.arriving >= self.arriving_max {
+            return Err(TooMany::Handshakes);
+        }
         visitor.open += 1;
-        Ok(Counted(Some(Arc::new(Visit { visitors: Arc::clone(self), network }))))
+        visitor.arriving += 1;
+        let arriving = AtomicBool::new(true);
+        Ok(Counted(Some(Arc::new(Visit { visitors: Arc::clone(self), network, arriving }))))
+    }
+
+    fn arrive(&self, network: Network) {
+        if let Some(visitor) = self.lock().get_mut(&network) {
+            visitor.arriving = visitor.arriving.saturating_sub(1);
+        }
     }
 
     fn leave(&self, network: Network) {
@@ -131,8 +163,17 @@ impl Visitors {
     }
 }
 
+impl Visit {
+    fn arrive(&self) {
+        if self.arriving.swap(false, Ordering::AcqRel) {
+            self.visitors.arrive(self.network);
+        }
+    }
+}
+
 impl Drop for Visit {
     fn drop(&mut self) {
+        self.arrive();
         self.visitors.leave(self.network);
     }
 }
@@ -160,7 +201,7 @@ mod tests {
             handshakes_per_address_burst: 20,
             ..Limits::default()
         };
-        Arc::new(Visitors::new(&limits))
+        Arc::new(Visitors::new(&limits, 256))
     }
 
     fn ip(text: &str) -> IpAddr {
@@ -180,6 +221,35 @@ mod tests {
         assert!(enter(&visitors, "203.0.113.2", 0).is_ok(), "another address");
         drop(first);
         assert!(enter(&visitors, "203.0.113.1", 0).is_ok());
+    }
+
+    #[test]
+    fn one_address_holds_few_handshakes() {
+        let visitors = visitors(100);
+        let mut held: Vec<_> =
+            (0..16).map(|_| enter(&visitors, "203.0.113.1", 0).expect("a place")).collect();
+        assert_eq!(enter(&visitors, "203.0.113.1", 0).err(), Some(TooMany::Handshakes));
+        assert!(enter(&visitors, "203.0.113.2", 0).is_ok(), "another address");
+        // A session is no handshake any more, however often that is said.
+        held[0].arrived();
+        held[0].clone().arrived();
+        held.push(enter(&visitors, "203.0.113.1", 1_000).expect("a place"));
+        assert_eq!(enter(&visitors, "203.0.113.1", 1_000).err(), Some(TooMany::Handshakes));
+        held.swap_remove(0);
+        assert_eq!(enter(&visitors, "203.0.113.1", 2_000).err(), Some(TooMany::Handshakes), "it was none");
+        held.swap_remove(3);
+        assert!(enter(&visitors, "203.0.113.1", 3_000).is_ok());
+        drop(held);
+        assert!(visitors.lock().values().all(|visitor| (visitor.open, visitor.arriving) == (0, 0)));
+    }
+
+    #[test]
+    fn one_address_holds_a_quarter_of_few_places() {
+        for (places, most) in [(256, 16), (40, 10), (4, 1), (1, 1)] {
+            let visitors = Arc::new(Visitors::new(&Limits::default(), places));
+            let held: Vec<_> = (0..20).map_while(|_| enter(&visitors, "203.0.113.1", 0).ok()).collect();
+            assert_eq!(held.len(), most, "of {places}");
+        }
     }
 
     #[test]
@@ -210,7 +280,7 @@ mod tests {
             );
         }
         let limits = Limits { loopback: true, connections_per_address_max: 1, ..Limits::default() };
-        let strict = Arc::new(Visitors::new(&limits));
+        let strict = Arc::new(Visitors::new(&limits, 256));
         let _first = enter(&strict, "127.0.0.1", 0).expect("a place");
         assert!(enter(&strict, "127.0.0.1", 0).is_err());
         assert!(enter(&strict, "127.0.0.2", 0).is_ok());
@@ -219,7 +289,7 @@ mod tests {
     #[test]
     fn the_table_is_bounded_and_forgets_no_connection() {
         let limits = Limits { connections_per_address_max: 1, ..Limits::default() };
-        let visitors = Arc::new(Visitors { remembered_max: 100, ..Visitors::new(&limits) });
+        let visitors = Arc::new(Visitors { remembered_max: 100, ..Visitors::new(&limits, 256) });
         let _kept = enter(&visitors, "203.0.113.1", 0).expect("a place");
         for number in 0..10_000_u32 {
             let address =

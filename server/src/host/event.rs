@@ -15,6 +15,8 @@ pub enum Event<P: Protocol> {
         hello: Hello,
         /// The secret that this session will be known by; random, so it comes from outside.
         resume: ResumeToken,
+        /// Who it is, where somebody has found that out: nobody else can come back to the session.
+        subject: Option<String>,
     },
     /// A later message of a client.
     Message {

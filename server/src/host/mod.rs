@@ -28,6 +28,7 @@ mod saved;
 pub use counters::{Counters, Inputs, Rewinds};
 pub use crew::{Alone, Crew};
 pub use event::{ClientStatus, Event, Output, Status};
+pub use outputs::Sends;
 pub use rewinding::{GameError, check_game};
 pub use room::{Room, RoomConfig};
 pub use saved::RestoreError;

@@ -21,6 +21,43 @@ pub(super) struct Outputs {
     bytes: Vec<u8>,
 }
 
+/// Messages that may be sent side by side: one for each client, in the order of their ids. Dropped, they count as sent.
+#[derive(Debug)]
+pub struct Sends<'a> {
+    queue: &'a mut VecDeque<Queued>,
+    bytes: &'a [u8],
+    count: usize,
+}
+
+impl Sends<'_> {
+    /// How many.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.count
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// Some of them, in order: to whom, and what.
+    pub fn slice(&self, range: Range<usize>) -> impl Iterator<Item = (ClientId, &[u8])> {
+        let (queue, _) = self.queue.as_slices();
+        queue[..self.count][range].iter().filter_map(|queued| match queued {
+            Queued::Send { client, range } => Some((*client, &self.bytes[range.clone()])),
+            Queued::Close { .. } | Queued::Resumed { .. } => None,
+        })
+    }
+}
+
+impl Drop for Sends<'_> {
+    fn drop(&mut self) {
+        self.queue.drain(..self.count);
+    }
+}
+
 impl Outputs {
     fn begin(&mut self) -> usize {
         if self.queue.is_empty() {
@@ -56,6 +93,18 @@ impl Outputs {
 
     pub(super) fn resumed(&mut self, client: ClientId, connection: ClientId) {
         self.queue.push_back(Queued::Resumed { client, connection });
+    }
+
+    /// The messages up to the next output of another kind, or to a client that does not come after the one before.
+    pub(super) fn pop_sends(&mut self) -> Sends<'_> {
+        let mut last = None;
+        let ascending = |queued: &&Queued| match queued {
+            Queued::Send { client, .. } => last.replace(*client).is_none_or(|last| last < *client),
+            Queued::Close { .. } | Queued::Resumed { .. } => false,
+        };
+        let count = self.queue.iter().take_while(ascending).count();
+        self.queue.make_contiguous();
+        Sends { queue: &mut self.queue, bytes: &self.bytes, count }
     }
 
     pub(super) fn pop(&mut self) -> Option<Output<'_>> {

@@ -9,7 +9,7 @@ use tickwire_shared::{ClientId, Close, CloseCode, Micros};
 
 use super::client::Client;
 use super::room::Room;
-use crate::session::{AckWindow, Claim};
+use crate::session::{AckWindow, Claim, Key};
 use crate::simulation::Game;
 
 /// A client that says nothing for this long is gone.
@@ -35,18 +35,20 @@ impl<G: Game> Room<G> {
         &mut self,
         connection: ClientId,
         hello: &Hello,
-        fresh: ResumeToken,
+        fresh: &Key,
         now: Micros,
     ) -> Newcomer {
         let Some(resume) = &hello.resume else { return Newcomer::Stranger };
-        match self.tenures.claim(&resume.token) {
+        let words = match self.tenures.claim(&resume.token, fresh.subject.as_deref()) {
             Claim::Unknown => return Newcomer::Stranger,
-            Claim::Outdated => {
-                let words = "this resume token was followed by a newer one";
-                self.turn_away(connection, Close::because(CloseCode::NotAllowed, words));
+            Claim::Outdated => "this resume token was followed by a newer one",
+            Claim::Anothers => "this resume token is somebody else's",
+            Claim::Good(session) => {
+                self.resume(connection, session, hello, (resume, fresh.resume), now);
+                return Newcomer::Settled;
             }
-            Claim::Good(session) => self.resume(connection, session, hello, (resume, fresh), now),
-        }
+        };
+        self.turn_away(connection, Close::because(CloseCode::NotAllowed, words));
         Newcomer::Settled
     }
 

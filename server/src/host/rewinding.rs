@@ -5,14 +5,13 @@
 //! than the room is configured, and nothing that the client was not shown then. The ring that bridges pauses serves this too.
 
 use tickwire_shared::schema::SchemaError;
-use tickwire_shared::wire::cadence::{Cadences, Tier};
 use tickwire_shared::{ClientId, NetId, Protocol, Tick, ViewTick};
 
 use super::clients::Clients;
 use super::counters::Rewinds;
 use super::room::RoomConfig;
 use crate::simulation::{Detail, EntityKey, Game, Past, Shown};
-use crate::snapshot::{Capture, Packed, Telling};
+use crate::snapshot::{Capture, Sights, Telling};
 
 /// No room looks back farther, however it is configured.
 const REWIND_MICROS_MAX: u64 = 500_000;
@@ -64,17 +63,8 @@ pub(super) struct Hindsight {
     parts_max: u64,
     /// What was shown to those whose inputs aim at this tick, by id.
     pub(super) views: Vec<(ClientId, ViewTick)>,
-    /// By row, how the client at hand was told of it.
-    marks: Vec<Mark>,
-    /// Of the client at hand.
-    stamp: u32,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Mark {
-    stamp: u32,
-    id: NetId,
-    telling: Option<Telling>,
+    /// What the client at hand was shown.
+    sights: Sights,
 }
 
 impl Hindsight {
@@ -110,23 +100,6 @@ impl Hindsight {
             seen,
         })
     }
-
-    fn mark(&mut self, packed: &Packed, tick: u64, rows: usize) {
-        let nothing = Mark { stamp: 0, id: NetId(0), telling: None };
-        self.marks.resize(rows.max(self.marks.len()), nothing);
-        self.stamp = self.stamp.wrapping_add(1);
-        if self.stamp == 0 {
-            self.marks.fill(nothing);
-            self.stamp = 1;
-        }
-        let Self { marks, stamp, .. } = self;
-        packed.shown_at(tick, |row, id, telling| marks[row as usize] = Mark { stamp: *stamp, id, telling });
-    }
-
-    fn telling(&self, row: u32, id: NetId) -> Option<Telling> {
-        let mark = self.marks.get(row as usize)?;
-        mark.telling.filter(|_| mark.stamp == self.stamp && mark.id == id)
-    }
 }
 
 /// The past, lent for one call into the game. Moments are in 256ths of a tick from the start.
@@ -155,25 +128,24 @@ impl<P: Protocol> Past for LookBack<'_, P> {
         let Some(known) = self.clients.get(&client) else { return false };
         let place = self.hindsight.views.binary_search_by_key(&client, |(id, _)| *id);
         let view = place.ok().map(|place| self.hindsight.views[place].1);
-        self.seen = self.judge(view);
-        let at = self.seen.at.map(|at| at.max(known.packed.shown_from() * 256));
-        if self.seen.at.is_some() {
-            self.seen.at = at;
-        }
-        let tick = at.unwrap_or(self.newest) / 256;
-        self.hindsight.mark(&known.packed, tick, self.capture.rows().len());
+        self.seen = self.judge(view, known.packed.known_from() * 256);
+        let at = self.seen.at.unwrap_or(self.newest);
+        let (rows, cadences) = (self.capture.rows().len(), self.capture.schedule().cadences());
+        known.packed.shown_at(at, rows, cadences, &mut self.hindsight.sights);
         true
     }
 
     fn shown(&mut self, entity: EntityKey, columns: &mut [i32]) -> Shown {
         let Some(row) = self.capture.row_of(entity) else { return Shown::Never };
-        let id = self.capture.row(row).id;
-        let Some(telling) = self.hindsight.telling(row, id) else {
+        let (id, cadences) = (self.capture.row(row).id, self.capture.schedule().cadences());
+        let Some((telling, later)) = self.hindsight.sights.of(row, id, cadences) else {
             self.counts.targets_unseen += 1;
             return Shown::Never;
         };
-        let Some(at) = self.seen.at else { return Shown::Now };
-        let moment = self.moment_of(telling, id, at);
+        if self.seen.at.is_none() {
+            return Shown::Now;
+        }
+        let moment = self.moment_of(telling, id, later);
         self.capture.state_at(row, telling.tier, moment, columns);
         Shown::Then
     }
@@ -181,7 +153,7 @@ impl<P: Protocol> Past for LookBack<'_, P> {
 
 impl<P: Protocol> LookBack<'_, P> {
     /// Bounds what a client says that it was shown.
-    fn judge(&mut self, view: Option<ViewTick>) -> Seen {
+    fn judge(&mut self, view: Option<ViewTick>, known_from: u64) -> Seen {
         let Some(view) = view else {
             self.counts.unaimed += 1;
             return Seen { asked: self.newest, at: None };
@@ -196,15 +168,16 @@ impl<P: Protocol> LookBack<'_, P> {
         };
         *count += 1;
         // A room that looks back for less than a tick does not look back.
-        let at = (self.oldest <= self.newest).then(|| asked.clamp(self.oldest, self.newest));
-        Seen { asked, at }
+        let looks_back = self.oldest <= self.newest;
+        let asked = asked.max(known_from);
+        Seen { asked, at: looks_back.then(|| asked.clamp(self.oldest, self.newest)) }
     }
 
-    /// What is told of less often is shown later.
-    fn moment_of(&mut self, telling: Telling, id: NetId, at: u64) -> u64 {
-        let cadences = self.capture.schedule().cadences();
-        let mut asked = self.seen.asked.min(at).saturating_sub(later_ticks(cadences, telling.tier) * 256);
+    /// When an entity was what it was shown as.
+    fn moment_of(&mut self, telling: Telling, id: NetId, later: u64) -> u64 {
+        let mut asked = self.seen.asked.min(self.newest).saturating_sub(later);
         if telling.parked_at != 0 {
+            let cadences = self.capture.schedule().cadences();
             let held = cadences.last_due(telling.tier, id, Tick(telling.parked_at));
             let ago = u64::try_from(Tick(self.tick as u32).since(held)).unwrap_or(0);
             asked = asked.min(self.tick.saturating_sub(ago) * 256);
@@ -214,9 +187,4 @@ impl<P: Protocol> LookBack<'_, P> {
         }
         asked.clamp(self.oldest, self.newest)
     }
-}
-
-/// By how many ticks what is told of at a tier is shown later than what is told of at every frame.
-fn later_ticks(cadences: &Cadences, tier: Tier) -> u64 {
-    u64::from(cadences.period(tier) - cadences.period(Tier::FAST))
 }

@@ -14,13 +14,13 @@ use super::clients::Clients;
 use super::counters::Counters;
 use super::crew::{Alone, Crew};
 use super::event::{ClientStatus, Event, Output, Status};
-use super::outputs::Outputs;
+use super::outputs::{Outputs, Sends};
 use super::resuming::Newcomer;
 use super::retabling::Retabling;
 use super::rewinding::{self, GameError, Hindsight};
 use super::saved::{self, RestoreError, Saved, Saving};
 use super::telling::{Look, Shard};
-use crate::session::{BUDGET_BYTES_MIN, Stamped, Tenures, admission};
+use crate::session::{BUDGET_BYTES_MIN, Key, Stamped, Tenures, admission};
 use crate::simulation::{Game, Inputs, Recipients, Stage, World};
 use crate::snapshot::{Capture, Neighbours, Packed};
 
@@ -169,7 +169,9 @@ impl<G: Game> Room<G> {
             return;
         }
         match event {
-            Event::Join { client, hello, resume } => self.handle_join(client, &hello, resume, now),
+            Event::Join { client, hello, resume, subject } => {
+                self.handle_join(client, &hello, Key { resume, subject }, now);
+            }
             Event::Message { client, message } => self.handle_message(client, message, now),
             Event::Writable { client, writable } => {
                 if let Some(client) = self.clients.get_mut(&client) {
@@ -183,7 +185,7 @@ impl<G: Game> Room<G> {
         }
     }
 
-    fn handle_join(&mut self, client: ClientId, hello: &Hello, resume: ResumeToken, now: Micros) {
+    fn handle_join(&mut self, client: ClientId, hello: &Hello, key: Key, now: Micros) {
         if self.clients.contains_key(&client) {
             return self.close(client, Close::because(CloseCode::BadMessage, "a second Hello"));
         }
@@ -191,7 +193,7 @@ impl<G: Game> Room<G> {
             Ok(name) => name,
             Err(close) => return self.turn_away(client, close),
         };
-        if matches!(self.welcome_back(client, hello, resume, now), Newcomer::Settled) {
+        if matches!(self.welcome_back(client, hello, &key, now), Newcomer::Settled) {
             return;
         }
         if !self.has_room() {
@@ -201,7 +203,8 @@ impl<G: Game> Room<G> {
             None => self.outputs.close(client, CloseCode::Internal.into()),
             Some(Err(refusal)) => self.turn_away(client, Close::because(CloseCode::Full, &refusal.0)),
             Some(Ok(())) => {
-                self.tenures.enter(client, resume);
+                let resume = key.resume;
+                self.tenures.enter(client, key);
                 self.welcome(client, hello, resume, now);
             }
         }
@@ -423,6 +426,11 @@ impl<G: Game> Room<G> {
     /// What the room wants done, in order, until there is none.
     pub fn poll_output(&mut self) -> Option<Output<'_>> {
         self.outputs.pop()
+    }
+
+    /// Those of the outputs that come next which are messages that may be sent side by side; there may be none.
+    pub fn poll_sends(&mut self) -> Sends<'_> {
+        self.outputs.pop_sends()
     }
 
     /// What was counted.

@@ -20,4 +20,4 @@ pub use allowance::{Allowance, BUDGET_BYTES_MIN};
 pub use budget::Budget;
 pub use input_buffer::{InputBuffer, Outcome, Stamped};
 pub use pace::Pace;
-pub use tenure::{Claim, Tenures};
+pub use tenure::{Claim, Key, Tenures};

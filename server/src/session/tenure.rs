@@ -2,8 +2,9 @@
 //! as it lives, the second half is the secret of one generation, drawn anew each time that the client comes back.
 //!
 //! The newest token is good; so is the one that the client came back with, until the client has said something under
-//! the newest, since nothing else shows that it has that one. Every other secret of a known session is refused. Knows
-//! no connection, no time and no randomness. Holds as many entries as its room has clients.
+//! the newest, since nothing else shows that it has that one. Every other secret of a known session is refused, and so
+//! is a good one in the hands of somebody else, where it is known who has it. Knows no connection, no time and no
+//! randomness. Holds as many entries as its room has clients.
 
 use std::collections::BTreeMap;
 
@@ -23,8 +24,18 @@ pub struct Tenures {
     names: BTreeMap<ClientId, Half>,
 }
 
+/// What a newcomer could come back with.
+#[derive(Clone)]
+pub struct Key {
+    /// Its token.
+    pub resume: ResumeToken,
+    /// Who it is, where somebody has found that out.
+    pub subject: Option<String>,
+}
+
 struct Tenure {
     client: ClientId,
+    subject: Option<String>,
     newest: Half,
     previous: Option<Half>,
     /// Whether the client has ever said something after a Welcome.
@@ -38,6 +49,8 @@ pub enum Claim {
     Unknown,
     /// It names a session, but is none of its good tokens.
     Outdated,
+    /// It is good, but this is not who began the session.
+    Anothers,
     /// It is good for this client's session.
     Good(ClientId),
 }
@@ -45,22 +58,28 @@ pub enum Claim {
 impl Tenures {
     /// A session begins. A name that is taken, which chance does not bring about, is left to who has it; the newcomer
     /// cannot come back then.
-    pub fn enter(&mut self, client: ClientId, token: ResumeToken) {
-        let (name, newest) = halves(&token);
+    pub fn enter(&mut self, client: ClientId, key: Key) {
+        let Key { resume, subject } = key;
+        let (name, newest) = halves(&resume);
         if let std::collections::btree_map::Entry::Vacant(entry) = self.by_name.entry(name) {
-            entry.insert(Tenure { client, newest, previous: None, confirmed: false });
+            entry.insert(Tenure { client, subject, newest, previous: None, confirmed: false });
             self.names.insert(client, name);
         }
     }
 
-    /// Whose session a token is good for. Finding the name may take different times, comparing secrets does not.
+    /// Whose session a token is good for, presented by `subject`. Finding the name may take different times, comparing
+    /// secrets does not.
     #[must_use]
-    pub fn claim(&self, token: &ResumeToken) -> Claim {
+    pub fn claim(&self, token: &ResumeToken, subject: Option<&str>) -> Claim {
         let (name, secret) = halves(token);
         let Some(tenure) = self.by_name.get(&name) else { return Claim::Unknown };
         let newest = tenure.newest.ct_eq(&secret);
         let previous = tenure.previous.map_or(Choice::from(0), |previous| previous.as_slice().ct_eq(&secret));
-        if bool::from(newest | previous) { Claim::Good(tenure.client) } else { Claim::Outdated }
+        match bool::from(newest | previous) {
+            false => Claim::Outdated,
+            true if tenure.subject.as_deref() != subject => Claim::Anothers,
+            true => Claim::Good(tenure.client),
+        }
     }
 
     /// The client came back with `presented`, which was good. Its new token has the secret of `fresh`.
@@ -119,47 +138,77 @@ mod tests {
         ResumeToken([number; 16])
     }
 
+    fn nobodys(resume: ResumeToken) -> Key {
+        Key { resume, subject: None }
+    }
+
+    #[test]
+    fn a_token_is_good_in_its_owners_hands_only() {
+        let mut tenures = Tenures::default();
+        tenures.enter(ANN, Key { resume: token(1), subject: Some("ann".to_owned()) });
+        tenures.confirm(ANN);
+        assert_eq!(tenures.claim(&token(1), Some("ann")), Claim::Good(ANN));
+        for thief in [None, Some(""), Some("anna"), Some("eve")] {
+            assert_eq!(tenures.claim(&token(1), thief), Claim::Anothers, "{thief:?}");
+        }
+        let second = tenures.renew(&token(1), &token(2));
+        assert_eq!(
+            tenures.claim(&second, Some("eve")),
+            Claim::Anothers,
+            "whoever comes back stays the owner"
+        );
+        let mut guessed = token(1);
+        guessed.0[15] ^= 1;
+        assert_eq!(
+            tenures.claim(&guessed, Some("eve")),
+            Claim::Outdated,
+            "whose it is, a guess does not tell"
+        );
+        tenures.enter(ClientId(2), nobodys(token(7)));
+        assert_eq!(tenures.claim(&token(7), Some("eve")), Claim::Anothers, "nor is nobody's anybody's");
+    }
+
     #[test]
     fn each_return_makes_older_tokens_worthless() {
         let mut tenures = Tenures::default();
-        tenures.enter(ANN, token(1));
+        tenures.enter(ANN, nobodys(token(1)));
         assert!(!tenures.can_return(ANN), "it has not shown that it has its Welcome");
         tenures.confirm(ANN);
         assert!(tenures.can_return(ANN));
-        assert_eq!(tenures.claim(&token(1)), Claim::Good(ANN));
+        assert_eq!(tenures.claim(&token(1), None), Claim::Good(ANN));
         let second = tenures.renew(&token(1), &token(2));
-        assert_eq!([tenures.claim(&token(1)), tenures.claim(&second)], [Claim::Good(ANN); 2]);
+        assert_eq!([tenures.claim(&token(1), None), tenures.claim(&second, None)], [Claim::Good(ANN); 2]);
         // Its Welcome was lost, and it comes back with what it has.
         let third = tenures.renew(&token(1), &token(3));
-        assert_eq!(tenures.claim(&second), Claim::Outdated, "nobody ever had it");
-        assert_eq!([tenures.claim(&token(1)), tenures.claim(&third)], [Claim::Good(ANN); 2]);
+        assert_eq!(tenures.claim(&second, None), Claim::Outdated, "nobody ever had it");
+        assert_eq!([tenures.claim(&token(1), None), tenures.claim(&third, None)], [Claim::Good(ANN); 2]);
         tenures.confirm(ANN);
-        assert_eq!(tenures.claim(&token(1)), Claim::Outdated);
-        assert_eq!(tenures.claim(&third), Claim::Good(ANN));
+        assert_eq!(tenures.claim(&token(1), None), Claim::Outdated);
+        assert_eq!(tenures.claim(&third, None), Claim::Good(ANN));
         tenures.leave(ANN);
-        assert_eq!(tenures.claim(&third), Claim::Unknown);
+        assert_eq!(tenures.claim(&third, None), Claim::Unknown);
     }
 
     #[test]
     fn half_a_token_is_none() {
         let mut tenures = Tenures::default();
-        tenures.enter(ANN, token(1));
+        tenures.enter(ANN, nobodys(token(1)));
         let mut forged = [1; 16];
         forged[15] = 0;
-        assert_eq!(tenures.claim(&ResumeToken(forged)), Claim::Outdated);
+        assert_eq!(tenures.claim(&ResumeToken(forged), None), Claim::Outdated);
         forged[0] = 0;
-        assert_eq!(tenures.claim(&ResumeToken(forged)), Claim::Unknown);
-        assert_eq!(tenures.claim(&token(9)), Claim::Unknown);
+        assert_eq!(tenures.claim(&ResumeToken(forged), None), Claim::Unknown);
+        assert_eq!(tenures.claim(&token(9), None), Claim::Unknown);
     }
 
     #[test]
     fn a_name_that_is_taken_stays_with_who_has_it() {
         let mut tenures = Tenures::default();
-        tenures.enter(ANN, token(1));
-        tenures.enter(ClientId(2), token(1));
-        assert_eq!(tenures.claim(&token(1)), Claim::Good(ANN));
+        tenures.enter(ANN, nobodys(token(1)));
+        tenures.enter(ClientId(2), nobodys(token(1)));
+        assert_eq!(tenures.claim(&token(1), None), Claim::Good(ANN));
         tenures.leave(ClientId(2));
-        assert_eq!(tenures.claim(&token(1)), Claim::Good(ANN));
+        assert_eq!(tenures.claim(&token(1), None), Claim::Good(ANN));
         assert!(!format!("{tenures:?}").contains("1, 1"), "secrets are not shown");
     }
 }

@@ -63,22 +63,23 @@ impl Edits {
         client.parked = 0;
     }
 
-    /// Takes those out that the client is not to see any more, whose distances are brought up to date on the way.
-    pub(super) fn leave(&mut self, eye: &Eye<'_>, client: &mut Packed) {
-        let mut index = 0;
-        while index < client.roster.slots().len() {
-            if eye.loses(&mut client.roster.slots_mut()[index]) {
-                let slot = client.roster.leave(index);
-                client.journal.left(index, slot);
-                client.sightings.changed(eye.capture.tick(), &slot);
-                client.parked -= usize::from(slot.is_parked());
-                if !slot.is_parked() {
-                    self.told.push((slot.row, slot.id, slot.lane, false));
-                }
-                self.leaves.push(index);
-            } else {
-                index += 1;
+    /// Takes those out that the client is not to see any more. Of those that stay distances are brought up to date, and
+    /// `natural` becomes how often each would be told of if bandwidth were no matter.
+    pub(super) fn leave(&mut self, eye: &Eye<'_>, client: &mut Packed, natural: &mut Vec<Tier>) {
+        natural.clear();
+        while let Some(slot) = client.roster.slots_mut().get_mut(natural.len()) {
+            if let Some(tier) = eye.keeps(slot) {
+                natural.push(tier);
+                continue;
             }
+            let slot = client.roster.leave(natural.len());
+            client.journal.left(natural.len(), slot);
+            client.sightings.left(eye.capture.tick(), &slot);
+            client.parked -= usize::from(slot.is_parked());
+            if !slot.is_parked() {
+                self.told.push((slot.row, slot.id, slot.lane, false));
+            }
+            self.leaves.push(natural.len());
         }
     }
 
@@ -229,7 +230,7 @@ impl Edits {
         for (index, to) in self.moves.drain(..) {
             let slot = &mut client.roster.slots_mut()[index];
             client.journal.moved(index, slot);
-            client.sightings.changed(capture.tick(), slot);
+            client.sightings.moved(capture.tick(), slot);
             let was_parked = slot.is_parked();
             let Some(tier) = to else {
                 self.told.push((slot.row, slot.id, slot.lane, false));

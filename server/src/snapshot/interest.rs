@@ -10,6 +10,8 @@ use super::capture::{Capture, Row};
 use super::roster::{Roster, RosterSlot};
 use crate::simulation::{Detail, EntityKey, Grid, Interest, Team, Viewpoint};
 
+/// Cells of the grid to a radius: few enough to visit, small enough that little lies in them beyond the radius.
+const CELLS_PER_RADIUS: f32 = 3.0;
 /// A tier is left for a slower one only this much beyond its distance.
 const DETAIL_SLACK: f32 = 1.1;
 
@@ -61,8 +63,10 @@ impl Neighbours {
         let in_grid = |row: &Row| matches!(sights[usize::from(row.kind.0)].interest, Interest::Radius { .. });
         let rows = || capture.rows().iter().enumerate().filter(|(_, row)| row.alive);
         let places = rows().filter(|(_, row)| in_grid(row));
-        self.grid
-            .rebuild(self.radius_max, places.filter_map(|(index, row)| Some((index as u32, row.place?))));
+        self.grid.rebuild(
+            self.radius_max / CELLS_PER_RADIUS,
+            places.filter_map(|(index, row)| Some((index as u32, row.place?))),
+        );
         self.everywhere.clear();
         let everywhere = rows().filter(|(_, row)| row.place.is_none() || !in_grid(row));
         self.everywhere.extend(everywhere.map(|(index, _)| index as u32));
@@ -88,7 +92,7 @@ impl Search {
         entering.clear();
         for index in found.iter().copied() {
             // Twice in the grid, or held.
-            if !std::mem::replace(&mut held[index as usize], true) && eye.sees(index, Bound::Enter) {
+            if !std::mem::replace(&mut held[index as usize], true) && eye.notices(index) {
                 entering.push(eye.slot(index));
             }
         }
@@ -121,22 +125,25 @@ pub(super) struct Eye<'a> {
 }
 
 impl Eye<'_> {
-    /// Whether a slot of the roster is to be seen no more; otherwise its distance is brought up to date.
-    pub(super) fn loses(&self, slot: &mut RosterSlot) -> bool {
+    /// How often a slot of the roster should be told of if bandwidth were no matter, or `None` when it is to be seen
+    /// no more. Brings its distance up to date.
+    pub(super) fn keeps(&self, slot: &mut RosterSlot) -> Option<Tier> {
         let row = self.capture.row(slot.row);
         slot.distance_squared = self.distance_squared(row);
-        row.id != slot.id || slot.view != view_of(row, &self.seen) || !self.sees(slot.row, Bound::Leave)
+        let keeps =
+            row.id == slot.id && slot.view == view_of(row, &self.seen) && self.sees(row, Bound::Leave);
+        keeps.then(|| self.natural_tier(row, slot.distance_squared, slot.tier))
     }
 
     /// Whether an entity that was edited is one that this client may come to see by it.
     pub(super) fn notices(&self, row: u32) -> bool {
-        self.sees(row, Bound::Enter)
+        self.sees(self.capture.row(row), Bound::Enter)
     }
 
     /// A slot that was to enter some ticks ago, as it is now, if it is still to be seen.
     pub(super) fn again(&self, slot: &RosterSlot) -> Option<RosterSlot> {
-        let same = self.capture.row(slot.row).id == slot.id;
-        (same && self.sees(slot.row, Bound::Enter)).then(|| self.slot(slot.row))
+        let row = self.capture.row(slot.row);
+        (row.id == slot.id && self.sees(row, Bound::Enter)).then(|| self.slot(slot.row))
     }
 
     fn slot(&self, index: u32) -> RosterSlot {
@@ -153,11 +160,6 @@ impl Eye<'_> {
             distance_squared,
             parked_at: 0,
         }
-    }
-
-    /// How often a slot would be told of if bandwidth were no matter.
-    pub(super) fn tier_of(&self, slot: &RosterSlot) -> Tier {
-        self.natural_tier(self.capture.row(slot.row), slot.distance_squared, slot.tier)
     }
 
     fn natural_tier(&self, row: &Row, distance_squared: f32, now: Tier) -> Tier {
@@ -179,8 +181,7 @@ impl Eye<'_> {
         row.place.map_or(0.0, |place| place.distance_squared(self.seen.viewpoint.position))
     }
 
-    fn sees(&self, index: u32, bound: Bound) -> bool {
-        let row = self.capture.row(index);
+    fn sees(&self, row: &Row, bound: Bound) -> bool {
         let interest = self.sights[usize::from(row.kind.0)].interest;
         row.alive
             && self.seen.viewpoint.avatar != Some(row.key)

@@ -34,5 +34,5 @@ pub use interest::{Neighbours, Seen, Sight};
 pub use pack::{FRAMING_BYTES, Packer, Snapshot};
 pub use packed::{FrameParts, PackCounts, Packed, QueuedEvent};
 pub use roster::{Roster, RosterSlot};
-pub use sightings::Telling;
+pub use sightings::{Sights, Telling};
 pub use updates::{Due, Lane, Update, Updates};

@@ -22,8 +22,8 @@ use super::share::{Means, Spent, Wish};
 use super::updates::{Due, Update};
 use crate::simulation::World;
 
-/// Every this many ticks a client's interest is worked out anew, even if nothing that it sees was edited.
-const INTEREST_TICKS: u64 = 4;
+/// A client's interest is worked out anew so often per second, even if nothing that it sees was edited.
+const LOOKS_PER_S: u64 = 5;
 /// Events of so many bytes go out however little the client may be sent; more wait for their share.
 const EVENT_BYTES_RESERVE: usize = 1024;
 /// Of a client that is told less than it could see, this part of a second's bytes, in bits, is kept for what averages do
@@ -183,27 +183,26 @@ impl Packer {
         let viewpoint = Some((eye.seen.viewpoint.avatar, eye.seen.viewpoint.team));
         wishes.clear();
         // Who was not there for every tick may have missed an edit.
+        let look_ticks = (u64::from(parts.tick_hz) / LOOKS_PER_S).max(1);
         let due = continuity_of(capture, client).slots != Slots::Stream
-            || tick.wrapping_sub(client.interest_at) >= INTEREST_TICKS
+            || tick.wrapping_sub(client.interest_at) >= look_ticks
             || client.viewpoint != viewpoint
             || is_touched_by_edits(eye, client);
         if !due {
             return;
         }
         // Who joins in the same tick as others need not look around in the same ticks as they do from then on.
-        let early = if client.stream.is_none() { u64::from(eye.seen.client.0) % INTEREST_TICKS } else { 0 };
+        let early = if client.stream.is_none() { u64::from(eye.seen.client.0) % look_ticks } else { 0 };
         (client.interest_at, client.viewpoint) = (tick.saturating_sub(early), viewpoint);
-        edits.leave(eye, client);
+        edits.leave(eye, client, natural);
         let (enters, all) = search.enters(neighbours, eye, &client.roster);
         client.waiting.clear();
         client.waiting.extend(enters.iter().rev());
         client.beyond = all - client.waiting.len();
         if client.beyond > 0 {
             // The others are looked for as soon as these are in.
-            client.interest_at = tick.saturating_sub(INTEREST_TICKS);
+            client.interest_at = tick.saturating_sub(look_ticks);
         }
-        natural.clear();
-        natural.extend(client.roster.slots().iter().map(|slot| eye.tier_of(slot)));
         let means = Means {
             bytes_per_s: parts.bytes_per_s,
             tick_hz: parts.tick_hz,

@@ -229,14 +229,18 @@ impl Share {
         self.mixed = slots.iter().any(|slot| slot.tier != Tier::FAST);
         let bytes = means.bytes_per_s as f32;
         let budget = 8.0 * (bytes * TARGET - self.other - self.edits.min(bytes * EDITS)).max(0.0);
-        let counts = Tier::ALL.map(|tier| natural.iter().filter(|natural| **natural == tier).count() as f32);
+        let mut counts = [0.0; TIERS];
+        natural.iter().for_each(|tier| counts[tier.index()] += 1.0);
         let costs = [0, 1, 2].map(|tier| self.sample_bits[tier] * means.per_s(tier) / self.fill);
         let full: f32 = (0..TIERS).map(|tier| counts[tier] * costs[tier]).sum();
         self.planned = full * self.fill;
         let waiting = (waiting as f32 * ENTER_BITS).min(budget * ENTERS);
         if full + waiting <= budget * CALM && !self.strained {
             self.crowd(0, slots.len(), means);
-            return natural_wishes(slots, natural, wishes);
+            if self.mixed || counts[0] < slots.len() as f32 {
+                natural_wishes(slots, natural, wishes);
+            }
+            return;
         }
         let budget = budget - waiting;
         order.clear();

@@ -130,3 +130,90 @@ fn turn_towards(from: [f64; 4], to: [f64; 4], share: f64) -> [f64; 4] {
     let length = mixed.iter().map(|part| part * part).sum::<f64>().sqrt();
     if length < 1e-9 { to } else { mixed.map(|part| part / length) }
 }
+
+#[cfg(test)]
+mod tests {
+    use glam::{Quat, Vec3};
+
+    use super::*;
+    use crate::schema::{Audience, FieldSchema, KindSchema, Plan, Schema};
+
+    fn kind(classes: &[FieldClass]) -> KindPlan {
+        let field = |class: &FieldClass| FieldSchema {
+            name: "field".to_owned(),
+            class: *class,
+            audience: Audience::All,
+        };
+        let fields = classes.iter().map(field).collect();
+        let kinds = vec![KindSchema { name: "Kind".to_owned(), fields }];
+        let private = KindSchema { name: "Private".to_owned(), fields: Vec::new() };
+        let schema = Schema { game: "test".to_owned(), revision: 1, kinds, private };
+        Plan::new(&schema).kinds[0].clone()
+    }
+
+    const POSITION: FieldClass = FieldClass::Position { dims: 2, quantum: 0.5, min: -100, max: 100 };
+
+    #[test]
+    fn positions_go_straight_and_numbers_stay() {
+        let kind = kind(&[POSITION, FieldClass::Number { quantum: 1.0, min: 0, max: 9 }]);
+        let half = between(&kind, View::Public, &[0, 10, 3], &[5, -10, 7], 0.5);
+        assert_eq!(half[..3], [2.5, 0.0, 3.0]);
+        assert_eq!(between(&kind, View::Public, &[0, 10, 3], &[5, -10, 7], 1.0)[..3], [5.0, -10.0, 7.0]);
+        // Beyond the later state it goes on, but not out of its range.
+        assert_eq!(between(&kind, View::Public, &[0, 90, 3], &[5, 99, 7], 2.0)[..3], [10.0, 100.0, 7.0]);
+        let [a, b] = [told(&[3, 4, 0]), told(&[0, 0, 0])];
+        assert_eq!(distance(&kind, &a, &b), 2.5);
+    }
+
+    #[test]
+    fn angles_turn_the_shorter_way() {
+        let kind = kind(&[FieldClass::Angle { bits: 10 }]);
+        let at = |from: i32, to: i32, share: f64| between(&kind, View::Public, &[from], &[to], share)[0];
+        assert_eq!([at(1020, 4, 0.25), at(1020, 4, 0.75), at(4, 1020, 0.75)], [1022.0, 2.0, 1022.0]);
+        let (shown, right) = (told(&[1020]), told(&[4]));
+        let offset = offset(&kind, View::Public, &shown, &right);
+        let mut state = right;
+        ease(&kind, View::Public, &offset, 0.5, &mut state);
+        assert_eq!(state[0], 0.0);
+        ease(&kind, View::Public, &offset, 0.0, &mut state);
+        assert_eq!(state[0], 0.0);
+    }
+
+    #[test]
+    fn rotations_turn_evenly_across_every_change_of_the_dropped_component() {
+        const BITS: u8 = 14;
+        let kind = kind(&[FieldClass::Rotation { bits: BITS }]);
+        let capture = |turn: f32| {
+            let mut columns = [0; 4];
+            let axis = Vec3::new(0.3, -0.7, 0.5).normalize();
+            quantize::capture_rotation(Quat::from_axis_angle(axis, turn), BITS, &mut columns);
+            columns
+        };
+        for step in 0..63 {
+            let (from, to) = (capture(step as f32 * 0.1), capture(step as f32 * 0.1 + 0.2));
+            for quarter in 0..=4_u8 {
+                let share = f64::from(quarter) / 4.0;
+                let columns = between(&kind, View::Public, &from, &to, share);
+                let shown = quantize::restore_rotation(&columns[..4], BITS);
+                let right = Quat::from_axis_angle(
+                    Vec3::new(0.3, -0.7, 0.5).normalize(),
+                    step as f32 * 0.1 + 0.2 * share as f32,
+                );
+                let off = shown.dot(right).abs();
+                assert!(off > 0.999_999, "step {step}, {share}: {shown} is not {right}, {off}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_offset_of_full_weight_is_what_was_shown() {
+        let kind = kind(&[POSITION, FieldClass::Angle { bits: 8 }, FieldClass::Rotation { bits: 10 }]);
+        let shown = told(&[4, 5, 250, 1, 30, -200, 77]);
+        let right = told(&[-4, 9, 3, 3, 0, 40, 7]);
+        let offset = offset(&kind, View::Public, &shown, &right);
+        let mut state = right;
+        ease(&kind, View::Public, &offset, 1.0, &mut state);
+        let off = state.iter().zip(&shown).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+        assert!(off < 1e-3, "{state:?} is not {shown:?}");
+    }
+}

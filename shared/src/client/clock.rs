@@ -3,9 +3,8 @@
 //! asks; knows no entity.
 //!
 //! All three are the embedder's clock less an offset. A frame's offset says how late it came; the least one lately is the
-//! server's time as it looks from here. The offset of inputs follows the margins that the server reports: each report
-//! says at which offset that input would have come just in time. That of the view lies behind the first one by the
-//! interpolation delay. Offsets slew, so that none of the three times runs unevenly to the eye.
+//! server's time as it looks from here. Inputs lead it: each margin that the server reports says with which lead that input
+//! would have come just in time. The view lies behind it by the interpolation delay. Offsets slew, so that none of the three times runs unevenly to the eye.
 
 use super::lateness::Lateness;
 use crate::tick::{Micros, Tick, ViewTick};
@@ -82,14 +81,14 @@ impl Slew {
     }
 }
 
-/// At which offsets inputs would have come just in time, lately.
+/// How long before the server's time as it looks from here inputs would have had to leave to come just in time, lately.
 #[derive(Clone, Debug, Default)]
 struct Margins {
-    /// The least of each of the last stretches, newest last.
-    least: Vec<i64>,
+    /// The most of each of the last stretches, newest last.
+    leads: Vec<i64>,
     began: Micros,
     reports: u32,
-    /// The last one as it was reported, in eighths of a tick.
+    /// The last margin as it was reported, in eighths of a tick.
     newest_eighths: Option<i8>,
 }
 
@@ -98,33 +97,34 @@ const STRETCHES: usize = 64;
 const STRETCH_MICROS: u64 = 100_000;
 /// Of so many stretches one may be worse than what is planned for.
 const STRETCHES_PER_OUTLIER: usize = 24;
-/// An input that came later than planned by more than this was held up by a stall, for which nothing can be planned.
+/// An input that would have had to leave earlier than planned by more than this was held up by a stall, for which nothing
+/// can be planned.
 const STALL_MICROS: i64 = 250_000;
 
 impl Margins {
-    fn report(&mut self, just_in_time: i64, now: Micros) {
-        if self.worst().is_some_and(|worst| just_in_time < worst - STALL_MICROS) && self.reports > 2 {
+    fn report(&mut self, lead: i64, now: Micros) {
+        if self.reports > 2 && self.needed().is_some_and(|needed| lead > needed + STALL_MICROS) {
             return;
         }
         self.reports = self.reports.saturating_add(1);
-        match self.least.last_mut() {
-            Some(least) if now.since(self.began) < STRETCH_MICROS => *least = just_in_time.min(*least),
+        match self.leads.last_mut() {
+            Some(most) if now.since(self.began) < STRETCH_MICROS => *most = lead.max(*most),
             _ => {
-                if self.least.len() >= STRETCHES {
-                    self.least.remove(0);
+                if self.leads.len() >= STRETCHES {
+                    self.leads.remove(0);
                 }
-                self.least.push(just_in_time);
+                self.leads.push(lead);
                 self.began = now;
             }
         }
     }
 
-    /// The offset at which all but outliers would have come in time.
-    fn worst(&self) -> Option<i64> {
+    /// The lead with which all but outliers would have come in time.
+    fn needed(&self) -> Option<i64> {
         let mut sorted = [0; STRETCHES];
-        let sorted = &mut sorted[..self.least.len()];
-        sorted.copy_from_slice(&self.least);
-        sorted.sort_unstable();
+        let sorted = &mut sorted[..self.leads.len()];
+        sorted.copy_from_slice(&self.leads);
+        sorted.sort_unstable_by(|a, b| b.cmp(a));
         sorted.get(sorted.len() / STRETCHES_PER_OUTLIER).copied()
     }
 }
@@ -188,6 +188,11 @@ impl Clock {
         self.lateness.note(late.max(0) as u64);
     }
 
+    /// How much longer a frame that arrives `now` took than the quickest of late, in microseconds.
+    pub(super) fn lateness(&self, tick: Tick, now: Micros) -> u64 {
+        u64::try_from(now.0 as i64 - self.micros_of(tick) - self.least_offset()).unwrap_or(0)
+    }
+
     /// The server reported how early the input was that left at `sent` for `tick`.
     pub fn margin(&mut self, ack: &InputAck, (tick, sent): (Tick, Micros), now: Micros) {
         self.margins.newest_eighths = Some(ack.margin_eighths);
@@ -196,7 +201,8 @@ impl Clock {
             return;
         }
         let early = i64::from(ack.margin_eighths) * 1_000_000 / (8 * self.tick_hz);
-        self.margins.report(sent.0 as i64 - self.micros_of(tick) + early, now);
+        let just_in_time = sent.0 as i64 - self.micros_of(tick) + early;
+        self.margins.report(self.least_offset() - just_in_time, now);
     }
 
     /// Brings all times up to `now`.
@@ -204,11 +210,8 @@ impl Clock {
         let least = self.least_offset();
         self.server.towards(least, [SLEW_SHARE; 2], now);
         let tick_micros = self.tick_micros() as i64;
-        let inputs = match self.margins.worst() {
-            Some(worst) => worst - tick_micros / MARGIN_DIVISOR,
-            None => least - self.lead_first,
-        };
-        let inputs = inputs.clamp(least - LEAD_MICROS_MAX, least);
+        let needed = self.margins.needed().map(|needed| needed + tick_micros / MARGIN_DIVISOR);
+        let inputs = least - needed.unwrap_or(self.lead_first).clamp(0, LEAD_MICROS_MAX);
         if self.margins.reports <= REPORTS_UNSETTLED {
             self.inputs = Slew::new(inputs, now);
         } else {
@@ -281,5 +284,118 @@ impl Clock {
     #[must_use]
     pub fn jitter_micros(&self) -> u64 {
         self.lateness.mean_micros()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HZ: u16 = 20;
+    const TICK_MICROS: u64 = 50_000;
+
+    /// A server whose frames take 10 ms and a client whose inputs take 20 ms, for so many ticks from `from` on.
+    fn run(clock: &mut Clock, ticks: std::ops::Range<u32>, late_micros: impl Fn(u32) -> u64) -> Vec<i64> {
+        let mut margins = Vec::new();
+        for tick in ticks {
+            let arrival = Micros(u64::from(tick) * TICK_MICROS + 10_000 + late_micros(tick));
+            clock.frame(Tick(tick), arrival);
+            clock.advance(arrival);
+            let stamped = clock.input_tick(arrival);
+            let there = arrival.0 as i64 + 20_000;
+            let margin = i64::from(stamped.0) * TICK_MICROS as i64 - there;
+            // A server that had stopped makes its ticks later.
+            let margin = margin + if late_micros(tick) >= 4_000_000 { 4_000_000 } else { 0 };
+            margins.push(margin);
+            let margin_eighths = (margin * 8 / TICK_MICROS as i64).clamp(-128, 127) as i8;
+            let ack = InputAck { seq: 0, held_100us: 0, margin_eighths };
+            clock.margin(&ack, (stamped, arrival), arrival);
+        }
+        margins
+    }
+
+    fn clock() -> Clock {
+        Clock::new(HZ, Tick(0), Micros(0), Micros(10_000))
+    }
+
+    #[test]
+    fn jitter_does_not_move_the_servers_time() {
+        let mut clock = clock();
+        run(&mut clock, 1..400, |tick| if tick % 7 == 0 { 0 } else { u64::from(tick % 5) * 9_000 });
+        let (tick, into) = clock.server_tick(Micros(400 * TICK_MICROS + 10_000));
+        assert_eq!((tick, into), (Tick(400), 0));
+    }
+
+    #[test]
+    fn inputs_come_in_time_and_not_much_earlier() {
+        let mut clock = clock();
+        let margins = run(&mut clock, 1..400, |tick| u64::from(tick * 7 % 5) * 5_000);
+        for margin in &margins[60..] {
+            assert!((0..3 * TICK_MICROS as i64).contains(margin), "{margin} µs early in {margins:?}");
+        }
+    }
+
+    #[test]
+    fn a_server_that_had_stopped_is_met_again() {
+        let mut clock = clock();
+        let stop = |tick| if tick < 100 { 0 } else { 4_000_000 };
+        let margins = run(&mut clock, 1..100 + 2 * 20 + 12, stop);
+        assert_eq!(clock.server_tick(Micros(200 * TICK_MICROS + 4_010_000)), (Tick(200), 0));
+        let last = margins[margins.len() - 1];
+        assert!((0..3 * TICK_MICROS as i64).contains(&last), "{last} µs early at the end of {margins:?}");
+    }
+
+    #[test]
+    fn a_stall_and_its_burst_change_nothing() {
+        let mut clock = clock();
+        // Frames 100 to 139 come all at once.
+        let burst =
+            |tick: u32| if (100..140).contains(&tick) { u64::from(140 - tick) * TICK_MICROS } else { 0 };
+        run(&mut clock, 1..100, burst);
+        let before = (clock.server_tick(Micros(4_990_000)), clock.delay_micros());
+        run(&mut clock, 100..150, burst);
+        let after = clock.server_tick(Micros(4_990_000 + 50 * TICK_MICROS));
+        assert_eq!((after.0, after.1), (before.0.0.plus(50), before.0.1));
+        assert!(clock.delay_micros() <= before.1 + 5_000, "{before:?}, then {}", clock.delay_micros());
+    }
+
+    #[test]
+    fn the_view_goes_on_evenly_and_never_back() {
+        let mut clock = clock();
+        let (mut last, mut slowest, mut fastest) = (i64::MIN, f64::MAX, 0.0_f64);
+        for step in 0..4_000_u64 {
+            let now = Micros(10_000 + step * 5_000);
+            let tick = (step / 10) as u32;
+            if step % 10 == 0 {
+                // From the middle on frames come up to 60 ms late.
+                let late = if tick > 200 { u64::from(tick * 7 % 13) * 5_000 } else { 0 };
+                clock.frame(Tick(tick), now.plus(late));
+            }
+            clock.advance(now);
+            let parts = clock.view_tick().since(Tick(0));
+            assert!(parts >= last, "the view went back from {last} to {parts}");
+            if step % 20 == 0 && step > 100 {
+                last = parts;
+            }
+            if step > 100 && step % 200 == 0 {
+                let rate = parts as f64 / (step as f64 / 10.0 * 256.0);
+                (slowest, fastest) = (slowest.min(rate), fastest.max(rate));
+            }
+        }
+        assert!(slowest > 0.85 && fastest < 1.05, "{slowest} to {fastest}");
+        assert!((50_000..150_000).contains(&clock.delay_micros()), "{} µs of delay", clock.delay_micros());
+    }
+
+    #[test]
+    fn offsets_slew_and_jump_only_beyond_the_bound() {
+        let mut slew = Slew::new(0, Micros(0));
+        slew.towards(100_000, [0.05, 0.05], Micros(1_000_000));
+        assert_eq!(slew.offset, 50_000);
+        (0..1000).for_each(|step| slew.towards(100_000, [0.05, 0.05], Micros(1_000_000 + step * 16)));
+        assert_eq!(slew.offset, 50_000 + 999 * 16 / 20);
+        slew.towards(JUMP_MICROS + 40_000, [0.05, 0.05], Micros(1_016_000));
+        assert!(slew.offset < 60_000, "within the bound nothing jumps");
+        slew.towards(-300_000, [0.05, 0.05], Micros(1_016_001));
+        assert_eq!(slew.offset, -300_000);
     }
 }

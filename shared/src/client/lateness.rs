@@ -62,3 +62,41 @@ impl Lateness {
         self.mean_micros
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn noted(micros: impl IntoIterator<Item = u64>) -> Lateness {
+        let mut lateness = Lateness::default();
+        micros.into_iter().for_each(|micros| lateness.note(micros));
+        lateness
+    }
+
+    #[test]
+    fn it_plans_for_all_but_the_latest_few() {
+        let planned = noted((0..1000).map(|at| at * 37 % 100 * 400)).planned_micros();
+        assert!((37_000..42_000).contains(&planned), "{planned}");
+    }
+
+    #[test]
+    fn it_grows_at_once_and_shrinks_when_all_is_forgotten() {
+        let mut lateness = noted([0; 500]);
+        (0..5).for_each(|_| lateness.note(50_000));
+        assert_eq!(lateness.planned_micros(), 50_000 + SPARE_MICROS);
+        (0..100).for_each(|_| lateness.note(0));
+        assert_eq!(lateness.planned_micros(), 50_000 + SPARE_MICROS);
+        (0..30).for_each(|_| lateness.note(0));
+        assert_eq!(lateness.planned_micros(), SPARE_MICROS);
+    }
+
+    #[test]
+    fn a_stall_and_what_follows_it_are_not_planned_for() {
+        let mut lateness = noted([1_000; 500]);
+        (0..60).for_each(|behind| lateness.note(2_000_000 - behind * 33_333));
+        lateness.note(900);
+        assert_eq!(lateness.planned_micros(), 1_000 + SPARE_MICROS);
+        (0..10).for_each(|_| lateness.note(40_000));
+        assert_eq!(lateness.planned_micros(), 40_000 + SPARE_MICROS);
+    }
+}

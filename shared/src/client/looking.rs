@@ -5,10 +5,11 @@ use super::account::Happening;
 use super::between;
 use super::clock::Clock;
 use super::figures::Figures;
+use super::live::Live;
 use super::prediction::Prediction;
 use super::presentation::Presentation;
 use super::replica::FrameSummary;
-use super::session::{Live, Session};
+use super::session::Session;
 use super::staged::Staged;
 use super::view::{self, OwnView, Smoothing, View};
 use crate::limits::COLUMNS_MAX;
@@ -30,7 +31,8 @@ impl<P: Protocol> Session<P> {
         } else {
             ViewTick { tick: live.replica.tick(), fraction: 0 }
         };
-        self.shown = Some(shown);
+        // Who shows the newest states is judged by those.
+        self.shown = self.smoothing.interpolation.then_some(shown);
         let own = live.own_view(&self.input, self.smoothing, now)?;
         let presentation = live.presentation.as_deref()?;
         Some(View { replica: &live.replica, presentation, smoothing: self.smoothing, shown, own })

@@ -24,6 +24,8 @@ mod account;
 
 mod figures;
 
+mod live;
+
 mod session;
 
 mod looking;

@@ -11,18 +11,16 @@ use std::sync::Arc;
 use super::account::{Happening, Identity, SessionError, State, Stats};
 use super::clock::Clock;
 use super::figures::Meter;
-use super::presentation::Presentation;
-use super::replica::{FrameSummary, Replica, Slot};
+use super::live::Live;
+use super::replica::{Replica, Slot};
 use super::view::Smoothing;
 use crate::id::NetId;
-use crate::limits::{COMMANDS_PENDING_MAX, INPUT_REFRESH_MICROS, PROTOCOL_VERSION};
+use crate::limits::{COMMANDS_PENDING_MAX, PROTOCOL_VERSION};
 use crate::protocol::Protocol;
 use crate::schema::{Plan, Replicate, ReplicateKinds, Schema};
-use crate::tick::{Micros, Tick, ViewTick};
+use crate::tick::{Micros, ViewTick};
 use crate::wire::codec::{self, CodecError};
-use crate::wire::message::{
-    self, Ack, ClientMessage, Hello, NewTables, Resume, ServerMessage, ViewAge, Welcome,
-};
+use crate::wire::message::{self, ClientMessage, Hello, NewTables, Resume, ServerMessage, Welcome};
 use crate::wire::tables::{Tables, TablesError};
 
 /// A session. All times are the embedder's own clock.
@@ -58,35 +56,6 @@ enum Phase {
     Over(String),
 }
 
-/// What there is only after Welcome.
-pub(super) struct Live<P: Protocol> {
-    welcome: Welcome,
-    pub(super) setup: P::Setup,
-    pub(super) replica: Replica<P::Spawn>,
-    pub(super) clock: Clock,
-    /// There once somebody looks.
-    pub(super) presentation: Option<Box<Presentation<P>>>,
-    seq: u16,
-    /// The newest input that took part in a step, as far as is known.
-    pub(super) seq_used: Option<u16>,
-    pub(super) sent: P::Input,
-    sent_tick: Option<Tick>,
-    sent_at: Option<Micros>,
-    /// Changed inputs on their way: seq and when they were set.
-    in_flight: VecDeque<(u16, Micros)>,
-    frames_unacknowledged: u8,
-    pub(super) applied: Option<(Tick, Micros)>,
-    /// The tick of the last applied frame; before the first one, a tick of which there is none.
-    resume_at: Tick,
-    rtt_micros: Option<u64>,
-    /// For which tick and when each of the last inputs was sent.
-    sent_times: VecDeque<(u16, (Tick, Micros))>,
-}
-
-/// When the clock goes back by more than this, the ticks of inputs go back with it.
-const CORRECTION_TICKS_MAX: i32 = 8;
-/// Inputs whose sending time is remembered.
-const SENT_TIMES_MAX: usize = 64;
 /// Happenings that wait for whoever asks; of more, the oldest are forgotten, and counted.
 const HAPPENINGS_MAX: usize = 4096;
 /// Three heartbeats.
@@ -196,30 +165,10 @@ impl<P: Protocol> Session<P> {
         }
         let known = self.live.as_ref().map_or_else(P::tables, |live| Arc::clone(live.replica.tables()));
         self.shown = None;
-        self.live = Some(Live {
-            setup,
-            replica: Replica::new(
-                self.plan.clone(),
-                tables_of(&welcome, known)?,
-                welcome.cadences,
-                welcome.tick,
-                welcome.avatar,
-            ),
-            clock: Clock::new(welcome.tick_hz, welcome.tick, self.greeted_at, now),
-            presentation: None,
-            seq: 0,
-            seq_used: None,
-            sent: P::Input::default(),
-            sent_tick: None,
-            sent_at: None,
-            in_flight: VecDeque::new(),
-            frames_unacknowledged: 0,
-            applied: None,
-            resume_at: welcome.tick.minus(1),
-            rtt_micros: None,
-            sent_times: VecDeque::new(),
-            welcome,
-        });
+        let Welcome { tick_hz, tick, cadences, avatar, .. } = welcome;
+        let replica = Replica::new(self.plan.clone(), tables_of(&welcome, known)?, cadences, tick, avatar);
+        let clock = Clock::new(tick_hz, tick, self.greeted_at, now);
+        self.live = Some(Live::new(welcome, setup, replica, clock, now));
         self.phase = Phase::Welcomed;
         self.happenings.push_back(Happening::Welcomed);
         Ok(())
@@ -245,11 +194,7 @@ impl<P: Protocol> Session<P> {
         self.stats.frames += 1;
         live.present(&events);
         self.happenings.extend(events);
-        live.applied = Some((summary.tick, now));
-        live.resume_at = summary.tick;
-        live.frames_unacknowledged = live.frames_unacknowledged.saturating_add(1);
-        live.clock.frame(summary.tick, now);
-        live.handle_input_ack(&summary, now, &mut self.happenings);
+        live.handle_frame(&summary, now, &mut self.happenings);
         self.happenings.push_back(Happening::Frame(summary));
         match summary.checksum {
             Some(true) => self.stats.checksums += 1,
@@ -380,137 +325,10 @@ impl<P: Protocol> Session<P> {
     }
 }
 
-impl<P: Protocol> Live<P> {
-    /// Whoever begins to look must know what left before.
-    pub(super) fn note_last_input(&mut self) {
-        if let Some(tick) = self.sent_tick {
-            self.note_input(self.seq, tick);
-        }
-    }
-
-    pub(super) fn tick_hz(&self) -> u16 {
-        self.welcome.tick_hz
-    }
-
-    /// What was on its way is lost, or is not answered any more; the input is to be sent again, changed or not.
-    fn lose_connection(&mut self) {
-        self.frames_unacknowledged = 0;
-        (self.sent_tick, self.sent_at) = (None, None);
-        self.forget_inputs();
-        self.in_flight.clear();
-        self.sent_times.clear();
-    }
-
-    fn handle_input_ack(
-        &mut self,
-        summary: &FrameSummary,
-        now: Micros,
-        happenings: &mut VecDeque<Happening<P>>,
-    ) {
-        let Some(ack) = summary.ack else { return };
-        while let Some((seq, (tick, at))) = self.sent_times.front().copied() {
-            let distance = ack.seq.wrapping_sub(seq) as i16;
-            if distance < 0 {
-                break;
-            }
-            self.sent_times.pop_front();
-            if distance == 0 {
-                self.clock.margin(&ack, (tick, at), now);
-                let sample = now.since(at).saturating_sub(u64::from(ack.held_100us) * 100);
-                self.rtt_micros = Some(self.rtt_micros.map_or(sample, |old| (old * 7 + sample) / 8));
-            }
-        }
-        while let Some((seq, set)) = self.in_flight.front().copied() {
-            if (ack.seq.wrapping_sub(seq) as i16) < 0 {
-                break;
-            }
-            self.in_flight.pop_front();
-            happenings.push_back(Happening::InputSeen(now.since(set)));
-        }
-    }
-
-    /// What is shown by who shows the newest states. Where nothing moves no frames come.
-    fn newest(&self, now: Micros) -> ViewTick {
-        let (tick, held) = (self.clock.server_tick(now).0, self.replica.tick());
-        let tick = if tick.since(held) > CORRECTION_TICKS_MAX { tick } else { held };
-        ViewTick { tick, fraction: 0 }
-    }
-
-    /// Whether an input for `tick` may leave: there is one for each tick at the most.
-    pub(super) fn is_fresh(&self, tick: Tick) -> bool {
-        self.sent_tick.is_none_or(|sent| {
-            let ahead = tick.since(sent);
-            // Far behind: the server had stopped, and what was sent was for ticks that are still to come.
-            !(-CORRECTION_TICKS_MAX..=0).contains(&ahead)
-        })
-    }
-
-    /// An input is due when it changed (once per tick at most), when frames wait for their acknowledgement, or
-    /// when nothing was sent for a while.
-    fn poll_input(
-        &mut self,
-        input: &P::Input,
-        shown: Option<ViewTick>,
-        input_set: &mut Option<Micros>,
-        now: Micros,
-    ) -> Option<Vec<u8>> {
-        self.clock.advance(now);
-        let tick = self.clock.input_tick(now);
-        let fresh_tick = self.is_fresh(tick);
-        let changed = *input != self.sent && fresh_tick;
-        let acknowledge = self.frames_unacknowledged >= self.welcome.ack_every;
-        let refresh = self.sent_at.is_none_or(|at| now.since(at) >= INPUT_REFRESH_MICROS);
-        if !(changed || acknowledge || refresh) {
-            return None;
-        }
-        let ack = (self.frames_unacknowledged > 0).then_some(self.applied).flatten().map(|(applied, at)| {
-            Ack { applied, held_ms: u16::try_from(now.since(at) / 1000).unwrap_or(u16::MAX) }
-        });
-        self.frames_unacknowledged = 0;
-        if !changed && !refresh {
-            let message = ClientMessage::<P::Input, P::Command>::Ack(ack?);
-            return Some(codec::encode(&message));
-        }
-        self.seq = self.seq.wrapping_add(1);
-        if changed {
-            push_bounded(&mut self.in_flight, (self.seq, input_set.take().unwrap_or(now)));
-        }
-        self.sent = if fresh_tick { input.clone() } else { self.sent.clone() };
-        // Ticks of inputs do not run backwards when the clock is corrected a little.
-        let tick = if fresh_tick { tick } else { self.sent_tick.unwrap_or(tick) };
-        self.sent_tick = Some(tick);
-        self.sent_at = Some(now);
-        push_bounded(&mut self.sent_times, (self.seq, (tick, now)));
-        self.note_input(self.seq, tick);
-        let (seq, input) = (self.seq, self.sent.clone());
-        let message = if P::aims(&input) {
-            let view = shown.unwrap_or_else(|| self.newest(now));
-            ClientMessage::<P::Input, P::Command>::Aimed {
-                seq,
-                tick,
-                ack,
-                view: ViewAge::of(view, tick),
-                input,
-            }
-        } else {
-            ClientMessage::Input { seq, tick, ack, input }
-        };
-        Some(codec::encode(&message))
-    }
-}
-
 /// The tables of this session: those that Hello named, unless Welcome brought others.
 fn tables_of(welcome: &Welcome, known: Arc<Tables>) -> Result<Arc<Tables>, TablesError> {
     match &welcome.tables {
         None => Ok(known),
         Some(file) => Ok(Arc::new(Tables::from_bytes(file)?)),
     }
-}
-
-/// Remembers the newest few.
-fn push_bounded<T>(times: &mut VecDeque<(u16, T)>, newest: (u16, T)) {
-    if times.len() >= SENT_TIMES_MAX {
-        times.pop_front();
-    }
-    times.push_back(newest);
 }

@@ -176,3 +176,98 @@ impl Track {
         self.offset = None;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::arena::Arena;
+    use crate::protocol::Protocol;
+    use crate::schema::Plan;
+
+    const BASE: Tick = Tick(100);
+
+    fn plan() -> Plan {
+        Plan::new(&Arena::schema())
+    }
+
+    /// A drone that goes along the x axis, told of every `period` ticks.
+    fn walking(period: u32, samples: u32) -> Track {
+        let mut track = Track::new(plan().stride);
+        for sample in 0..samples {
+            let tick = sample * period;
+            track.push(BASE.plus(tick), &[tick as i32 * 10, 0, 0, 50], false);
+        }
+        track
+    }
+
+    fn x(track: &Track, ticks: f64, period: u32) -> (f64, Freshness) {
+        let (columns, freshness) =
+            track.at(&plan().kinds[1], View::Public, (BASE, (ticks * 256.0) as i64), period);
+        (columns[0], freshness)
+    }
+
+    #[test]
+    fn between_two_states_however_far_apart() {
+        for period in [1, 3, 6] {
+            let track = walking(period, 10);
+            let last = f64::from(9 * period);
+            for step in 0..50 {
+                let ticks = last * f64::from(step) / 50.0;
+                let (place, freshness) = x(&track, ticks, period);
+                assert!((place - ticks * 10.0).abs() < 0.1, "{place} after {ticks} ticks");
+                assert_eq!(freshness, Freshness::Interpolated);
+            }
+        }
+    }
+
+    #[test]
+    fn it_goes_on_a_bit_and_then_stays() {
+        let track = walking(1, 10);
+        assert_eq!(x(&track, 9.5, 1), (95.0, Freshness::Extrapolated));
+        assert_eq!(x(&track, 10.0, 1), (100.0, Freshness::Extrapolated));
+        assert_eq!(x(&track, 50.0, 1), (100.0, Freshness::Held));
+        let track = walking(6, 3);
+        assert_eq!(x(&track, 500.0, 6), (150.0, Freshness::Held), "no more than three ticks");
+        let mut resting = walking(1, 10);
+        resting.push(BASE.plus(10), &[90, 0, 0, 50], false);
+        assert_eq!(x(&resting, 500.0, 1), (90.0, Freshness::Interpolated));
+    }
+
+    #[test]
+    fn nothing_lies_between_a_cut_and_what_was_before() {
+        let mut track = walking(3, 4);
+        track.push(BASE.plus(12), &[5000, 0, 0, 50], true);
+        assert_eq!(x(&track, 11.99, 3).0, 90.0);
+        assert_eq!(x(&track, 12.0, 3).0, 5000.0);
+        assert_eq!(x(&track, 13.0, 3).0, 5000.0, "and it does not go on as it was thrown");
+    }
+
+    #[test]
+    fn only_the_newest_states_are_kept() {
+        let track = walking(1, 1000);
+        assert_eq!(track.count, SAMPLES);
+        assert_eq!(x(&track, 998.5, 1).0, 9985.0);
+        assert_eq!(x(&track, 3.0, 1).0, f64::from(1000 - SAMPLES as u32) * 10.0, "the oldest one");
+    }
+
+    #[test]
+    fn a_wrong_guess_leaves_the_view_bit_by_bit() {
+        let kinds = plan().kinds;
+        let mut track = walking(1, 10);
+        let at = (BASE, (9.5 * 256.0) as i64);
+        let shown = track.at(&kinds[1], View::Public, at, 1).0;
+        track.push(BASE.plus(10), &[90, 40, 0, 50], false);
+        track.ease_from(&kinds[1], &shown, (View::Public, 1), at);
+        let after = track.at(&kinds[1], View::Public, at, 1).0;
+        assert_eq!((after[0], after[1]), (shown[0], shown[1]));
+        track.push(BASE.plus(11), &[90, 40, 0, 50], false);
+        track.push(BASE.plus(20), &[90, 40, 0, 50], false);
+        let mut last = f64::MAX;
+        for step in 0..40 {
+            let off = (x(&track, 11.0 + f64::from(step) / 8.0, 1).0 - 90.0).abs();
+            assert!(off <= last, "it goes back and forth");
+            last = off;
+        }
+        assert_eq!(last, 0.0);
+    }
+}

@@ -1,4 +1,6 @@
 //! See `tickwire_tests::fuzzing::operations`.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| tickwire_tests::fuzzing::operations(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    tickwire_tests::fuzzing::operations(bytes);
+});

@@ -55,6 +55,7 @@ fn run(scene: &Scene) {
             client: ClientId(number),
             hello: hello::<Arena>("bench"),
             resume: ResumeToken([0; 16]),
+            subject: None,
         };
         room.handle(event, Micros(0));
     }

@@ -29,8 +29,8 @@ struct Gate {
 }
 
 const GATES: [Gate; 2] = [
-    Gate { name: "moving", moving: true, bound: 431.5 },
-    Gate { name: "resting", moving: false, bound: 254.0 },
+    Gate { name: "moving", moving: true, bound: 374.0 },
+    Gate { name: "resting", moving: false, bound: 198.0 },
 ];
 
 fn main() -> ExitCode {
@@ -54,7 +54,10 @@ fn run(moving: bool) {
     let mut room = Room::new(game, config).expect("a schema");
     for client in (0..CLIENTS).map(ClientId) {
         let resume = ResumeToken([0; 16]);
-        room.handle(Event::Join { client, hello: hello::<Crowd>("counted"), resume }, Micros(0));
+        room.handle(
+            Event::Join { client, hello: hello::<Crowd>("counted"), resume, subject: None },
+            Micros(0),
+        );
     }
     let mut pairs = 0;
     for tick in 1..=WARM_UP_TICKS + TICKS {

@@ -3,7 +3,7 @@
 //! medians over ticks; the memory is what the allocator gave out. Every frame of every 50th client is applied and its
 //! checksums compared, so that what is measured has done its job.
 //!
-//! `cargo run --release -p tickwire-tests --bin scale_bench`
+//! `cargo run --release -p tickwire-tests --bin scale_bench`; a number from 0 on after it runs one row alone, for a profiler.
 
 use std::time::Duration;
 
@@ -78,8 +78,13 @@ fn main() {
         "KiB/cli",
         "allocs"
     );
-    LOADS.iter().for_each(run);
-    rooms();
+    match std::env::args().nth(1).and_then(|row| row.parse::<usize>().ok()) {
+        Some(row) => LOADS.get(row).into_iter().for_each(run),
+        None => {
+            LOADS.iter().for_each(run);
+            rooms();
+        }
+    }
 }
 
 fn cpu() -> Duration {
@@ -107,7 +112,12 @@ fn run(load: &Load) {
             watched.push((client, session));
         }
         room.handle(
-            Event::Join { client, hello: hello::<Crowd>("bench"), resume: ResumeToken([0; 16]) },
+            Event::Join {
+                client,
+                hello: hello::<Crowd>("bench"),
+                resume: ResumeToken([0; 16]),
+                subject: None,
+            },
             Micros(0),
         );
     }
@@ -195,6 +205,7 @@ fn rooms() {
                     client: ClientId(0),
                     hello: hello::<Crowd>("bench"),
                     resume: ResumeToken([0; 16]),
+                    subject: None,
                 };
                 room.handle(join, Micros(0));
                 room

@@ -47,7 +47,7 @@ fn room(budget: u32) -> Room<CrowdGame> {
     let mut room = Room::new(game, config).expect("a schema");
     for client in (0..CLIENTS).map(ClientId) {
         let hello = tickwire_shared::wire::message::Hello { budget, ..hello::<Crowd>("steady") };
-        room.handle(Event::Join { client, hello, resume: ResumeToken([0; 16]) }, Micros(0));
+        room.handle(Event::Join { client, hello, resume: ResumeToken([0; 16]), subject: None }, Micros(0));
     }
     room
 }

@@ -1,8 +1,8 @@
 //! Attacks on the real server, each from many addresses, while fifty players play on: they keep at least 97 % of the
 //! rate that they had without the attack in the same run, and the server's memory stays bounded.
 //!
-//! Two attacks run by default, all of them with `TICKWIRE_SLOW=1`, best with `--release` and `--nocapture`: each
-//! prints a line of the table in `tests/README.md`.
+//! A few attacks run by default, all of them with `TICKWIRE_SLOW=1`, those with a word in their name with
+//! `TICKWIRE_ATTACK=word`; best with `--release` and `--nocapture`: each prints a line of the table in `tests/README.md`.
 
 #[path = "../socket/raw.rs"]
 #[allow(dead_code, reason = "the socket tests use more of it")]
@@ -24,6 +24,8 @@ mod silence;
 
 mod lies;
 
+mod papers;
+
 mod trial;
 
 use std::time::Duration;
@@ -42,13 +44,19 @@ async fn attacks() {
         true => (&Attack::ALL[..], Duration::from_secs(10)),
         false => (&short[..], Duration::from_secs(4)),
     };
+    let wanted = std::env::var("TICKWIRE_ATTACK").ok();
+    let attacks: Vec<_> = match &wanted {
+        Some(word) => Attack::ALL.into_iter().filter(|attack| format!("{attack:?}").contains(word)).collect(),
+        None => attacks.to_vec(),
+    };
+    assert!(!attacks.is_empty(), "no attack is called {wanted:?}");
     println!("{}", trial::HEAD);
     let mut failures = Vec::new();
     for attack in attacks {
         // On a machine that is busy with other things the first try may say nothing about the server.
         let mut line = None;
         for _ in 0..3 {
-            let report = trial(*attack, time).await;
+            let report = trial(attack, time).await;
             let verdict = report.verdict();
             println!("{report}");
             line = verdict.err();

@@ -1,45 +1,67 @@
 //! Fifty who play by the rules, on a thread of their own, and how many frames each of them gets.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use glam::Vec2;
 use tickwire_shared::Micros;
 use tickwire_shared::arena::{Arena, ArenaInput};
-use tickwire_shared::client::{Identity, Session};
+use tickwire_shared::client::{Happening, Identity, Session};
+use tickwire_shared::wire::message::ResumeToken;
 use tokio::time::Instant;
 
+use crate::papers;
 use crate::raw::{BINARY, CLOSE, DATA, PING, PONG, Raw, frame};
+use crate::served::Entry;
 
 pub(crate) const PLAYERS: usize = 50;
 /// Between changes of one player's input.
 const HOLD: Duration = Duration::from_millis(400);
 
 pub(crate) struct Players {
-    frames: Arc<[AtomicU64; PLAYERS]>,
-    stop: Arc<AtomicBool>,
+    board: Arc<Board>,
     thread: Option<std::thread::JoinHandle<()>>,
 }
 
+/// What the players tell, and what they are told.
+struct Board {
+    frames: [AtomicU64; PLAYERS],
+    tokens: Tokens,
+    stop: AtomicBool,
+}
+
+/// The players' resume tokens, for a thief.
+#[derive(Clone, Default)]
+pub(crate) struct Tokens(Arc<Mutex<Vec<ResumeToken>>>);
+
+impl Tokens {
+    pub(crate) fn now(&self) -> Vec<ResumeToken> {
+        self.0.lock().expect("no player panicked").clone()
+    }
+}
+
 impl Players {
-    /// Everybody joins, each from an address of its own.
-    pub(crate) async fn join(address: SocketAddr) -> Self {
-        let frames = Arc::new([const { AtomicU64::new(0) }; PLAYERS]);
-        let stop = Arc::<AtomicBool>::default();
-        let (counts, over) = (Arc::clone(&frames), Arc::clone(&stop));
+    /// Everybody joins, each from an address of its own and, where that is asked for, with a token of its own.
+    pub(crate) async fn join(address: SocketAddr, entry: Entry) -> Self {
+        let board = Arc::new(Board {
+            frames: [const { AtomicU64::new(0) }; PLAYERS],
+            tokens: Tokens::default(),
+            stop: AtomicBool::new(false),
+        });
+        let shown = Arc::clone(&board);
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             let mut tasks = tokio::task::JoinSet::new();
             runtime.expect("a runtime").block_on(async {
                 for index in 0..PLAYERS {
-                    tasks.spawn(play(address, index, Arc::clone(&counts), Arc::clone(&over)));
+                    tasks.spawn(play(address, index, entry, Arc::clone(&shown)));
                 }
                 tasks.join_all().await;
             });
         });
-        let players = Self { frames, stop, thread: Some(thread) };
+        let players = Self { board, thread: Some(thread) };
         let begun = Instant::now();
         while players.counts().iter().any(|frames| *frames < 30) {
             assert!(begun.elapsed() < Duration::from_secs(30), "the players do not get going");
@@ -49,7 +71,11 @@ impl Players {
     }
 
     pub(crate) fn counts(&self) -> [u64; PLAYERS] {
-        std::array::from_fn(|index| self.frames[index].load(Ordering::Relaxed))
+        std::array::from_fn(|index| self.board.frames[index].load(Ordering::Relaxed))
+    }
+
+    pub(crate) fn tokens(&self) -> Tokens {
+        self.board.tokens.clone()
     }
 
     /// Frames per second of the player who gets fewest, between two counts.
@@ -60,23 +86,25 @@ impl Players {
 
     /// Everybody leaves; a player who was closed or misled makes this panic.
     pub(crate) fn leave(mut self) {
-        self.stop.store(true, Ordering::Relaxed);
+        self.board.stop.store(true, Ordering::Relaxed);
         if let Some(thread) = self.thread.take() {
             thread.join().expect("no player was harmed");
         }
     }
 }
 
-async fn play(address: SocketAddr, index: usize, frames: Arc<[AtomicU64; PLAYERS]>, stop: Arc<AtomicBool>) {
+async fn play(address: SocketAddr, index: usize, entry: Entry, board: Arc<Board>) {
     let raw = Raw::connect_from([127, 0, 1, index as u8 + 1], address).await.expect("connect");
     let mut raw = raw.upgraded(address, BINARY).await;
-    let identity = Identity { name: format!("player {index}"), ..Identity::default() };
+    let name = format!("player {index}");
+    let token = (entry == Entry::ByToken).then(|| papers::token(&name));
+    let identity = Identity { name, token, ..Identity::default() };
     let mut session = Session::<Arena>::new(identity).expect("a session");
     let begun = Instant::now();
     let now = || Micros(1 + begun.elapsed().as_micros() as u64);
     let mut turned = Instant::now();
     let mut turns = index;
-    while !stop.load(Ordering::Relaxed) {
+    while !board.stop.load(Ordering::Relaxed) {
         while let Some(message) = session.poll_transmit(now()) {
             raw.send(&frame(DATA, &message)).await;
         }
@@ -87,14 +115,19 @@ async fn play(address: SocketAddr, index: usize, frames: Arc<[AtomicU64; PLAYERS
             CLOSE => panic!("player {index} is closed: {:?}", String::from_utf8_lossy(&received.payload)),
             other => panic!("opcode {other}"),
         }
-        while session.poll_happening().is_some() {}
+        while let Some(happening) = session.poll_happening() {
+            if matches!(happening, Happening::Welcomed) {
+                let token = session.welcome().expect("welcomed").resume;
+                board.tokens.0.lock().expect("no player panicked").push(token);
+            }
+        }
         if turned.elapsed() >= HOLD {
             turned = Instant::now();
             turns += 1;
             let direction = Vec2::from_angle(turns as f32 * 1.7);
             session.set_input(ArenaInput::new(direction, turns as f32, turns.is_multiple_of(3)), now());
         }
-        frames[index].store(session.stats().frames, Ordering::Relaxed);
+        board.frames[index].store(session.stats().frames, Ordering::Relaxed);
     }
     assert_eq!(session.stats().mismatches, 0, "player {index}");
 }

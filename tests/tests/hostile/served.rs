@@ -5,13 +5,46 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
 
+use crate::papers;
 use crate::raw::Raw;
 
 pub(crate) struct Served {
     child: Child,
     pub(crate) address: SocketAddr,
     admin: SocketAddr,
+    pub(crate) entry: Entry,
+    _secret: Option<SecretFile>,
+}
+
+/// Who is let in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Entry {
+    Anybody,
+    /// Whoever has a token by [`papers::SECRET`].
+    ByToken,
+}
+
+/// The file that a server checks tokens with. Gone with the server.
+struct SecretFile(PathBuf);
+
+impl SecretFile {
+    fn write() -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("tickwire-hostile-{}-{number}", std::process::id());
+        let file = std::env::temp_dir().join(name);
+        std::fs::write(&file, papers::SECRET).expect("a file");
+        Self(file)
+    }
+}
+
+impl Drop for SecretFile {
+    fn drop(&mut self) {
+        // A test that ends early leaves it behind.
+        let _ = std::fs::remove_file(&self.0);
+    }
 }
 
 /// What a process holds.
@@ -24,13 +57,15 @@ pub(crate) struct Holding {
 
 impl Served {
     /// With its defaults, but for limits by address, which hold for loopback too.
-    pub(crate) fn start() -> Self {
+    pub(crate) fn start(entry: Entry) -> Self {
         let free = || std::net::TcpListener::bind("127.0.0.1:0").and_then(|port| port.local_addr());
         let (address, admin) = (free().expect("a port"), free().expect("a port"));
+        let secret = (entry == Entry::ByToken).then(SecretFile::write);
         let mut child = Command::new(binary())
             .env_clear()
             .env("TICKWIRE_LIMITS__LOOPBACK", "true")
             .args(["--listen", &address.to_string(), "--admin-listen", &admin.to_string()])
+            .args(secret.iter().flat_map(|file| [Path::new("--auth-secret"), &file.0]))
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
@@ -38,7 +73,7 @@ impl Served {
         let mut line = String::new();
         BufReader::new(child.stdout.take().expect("piped")).read_line(&mut line).expect("a line");
         assert!(line.contains(&address.to_string()), "{line}");
-        Self { child, address, admin }
+        Self { child, address, admin, entry, _secret: secret }
     }
 
     pub(crate) async fn metrics(&self) -> String {

@@ -6,9 +6,9 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use crate::players::{PLAYERS, Players};
-use crate::served::{Holding, Served, value};
+use crate::served::{Entry, Holding, Served, value};
 use crate::wire::Score;
-use crate::{floods, frames, handshakes, lies, silence};
+use crate::{floods, frames, handshakes, lies, papers, silence};
 
 /// What players must keep of their rate.
 const KEPT_MIN: f64 = 0.97;
@@ -34,12 +34,14 @@ pub(crate) enum Attack {
     HalfOpen,
     Churn,
     WrongOrigin,
+    BadTokens,
+    StolenResume,
     ImpossibleInputs,
     FalseAcknowledgements,
 }
 
 impl Attack {
-    pub(crate) const ALL: [Self; 15] = [
+    pub(crate) const ALL: [Self; 17] = [
         Self::SlowHandshakes,
         Self::HeaderBombs,
         Self::HandshakeFlood,
@@ -53,6 +55,8 @@ impl Attack {
         Self::HalfOpen,
         Self::Churn,
         Self::WrongOrigin,
+        Self::BadTokens,
+        Self::StolenResume,
         Self::ImpossibleInputs,
         Self::FalseAcknowledgements,
     ];
@@ -72,12 +76,22 @@ impl Attack {
             Self::HalfOpen => "200 half-open connections",
             Self::Churn => "connect and disconnect, 200/s",
             Self::WrongOrigin => "wrong origins, 50/s",
+            Self::BadTokens => "forged, foreign, expired, unsigned (`alg=none`) or no access tokens, 50/s",
+            Self::StolenResume => "players' resume tokens stolen or guessed, own ones replayed, 50/s",
             Self::ImpossibleInputs => "20 clients, impossible inputs",
             Self::FalseAcknowledgements => "20 clients, false acknowledgements",
         }
     }
 
-    async fn run(self, served: &Served, time: Duration, score: Score) {
+    /// What the server asks of newcomers.
+    fn entry(self) -> Entry {
+        match self {
+            Self::BadTokens | Self::StolenResume => Entry::ByToken,
+            _ => Entry::Anybody,
+        }
+    }
+
+    async fn run(self, served: &Served, players: &Players, time: Duration, score: Score) {
         let address = served.address;
         match self {
             Self::SlowHandshakes => handshakes::slow(address, time.max(SLOW_TIME), score).await,
@@ -93,6 +107,10 @@ impl Attack {
             Self::HalfOpen => silence::half_open(address, time, score).await,
             Self::Churn => floods::churn(address, time.max(CHURN_TIME.min(2 * time)), score).await,
             Self::WrongOrigin => handshakes::wrong_origin(address, time, score).await,
+            Self::BadTokens => papers::bad_access_tokens(address, time, score).await,
+            Self::StolenResume => {
+                papers::stolen_resume_tokens(address, time, players.tokens(), score).await;
+            }
             Self::ImpossibleInputs => lies::impossible_inputs(address, time, score).await,
             Self::FalseAcknowledgements => lies::false_acknowledgements(address, time, score).await,
         }
@@ -119,7 +137,7 @@ impl Attack {
     fn refused_min(self) -> f64 {
         match self {
             Self::GiantLengths | Self::Deflate | Self::WrongOrigin | Self::HeaderBombs => 0.99,
-            Self::Fragments => 0.99,
+            Self::Fragments | Self::BadTokens | Self::StolenResume => 0.99,
             Self::HandshakeFlood | Self::HalfOpen => 0.8,
             // Those beyond the first 256 have waited in the kernel, and their time is not over yet.
             Self::SlowHandshakes => 0.4,
@@ -186,12 +204,13 @@ impl Report {
 }
 
 pub(crate) async fn trial(attack: Attack, time: Duration) -> Report {
-    let served = Served::start();
-    let players = Players::join(served.address).await;
+    let served = Served::start(attack.entry());
+    let players = Players::join(served.address, served.entry).await;
     let (worst_before, _) = watch(&served, &players, sleep(time)).await;
     let before = served.holding().await;
     let score = Score::default();
-    let (worst_during, most_kib) = watch(&served, &players, attack.run(&served, time, score.clone())).await;
+    let (worst_during, most_kib) =
+        watch(&served, &players, attack.run(&served, &players, time, score.clone())).await;
     let after = settle(&served, before).await;
     let inside = attack.refused_inside(&served.metrics().await);
     players.leave();

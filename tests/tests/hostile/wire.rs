@@ -17,6 +17,7 @@ use tokio::time::{Instant, timeout};
 use crate::raw::{BINARY, CLOSE, DATA, frame, upgrade_request};
 
 pub(crate) struct Wire {
+    source: [u8; 4],
     stream: TcpStream,
     buffer: Vec<u8>,
 }
@@ -68,7 +69,12 @@ impl Wire {
         }
         let stream = timeout(Duration::from_secs(5), socket.connect(address)).await??;
         stream.set_nodelay(true)?;
-        Ok(Self { stream, buffer: Vec::new() })
+        Ok(Self { source, stream, buffer: Vec::new() })
+    }
+
+    /// The address that it comes from.
+    pub(crate) fn source(&self) -> [u8; 4] {
+        self.source
     }
 
     pub(crate) async fn send(&mut self, bytes: &[u8]) -> std::io::Result<()> {
@@ -109,6 +115,27 @@ impl Wire {
         let mut wire = Self::open(source, address).await.ok()?.ok()?;
         wire.send(&frame(DATA, &hello())).await.ok()?;
         Some(wire)
+    }
+
+    /// The next message; nothing when the connection ends before it, or it takes longer.
+    pub(crate) async fn message(&mut self, within: Duration) -> Option<Vec<u8>> {
+        let begun = Instant::now();
+        loop {
+            while let Some((opcode, head, length)) = head(&self.buffer) {
+                if self.buffer.len() < head + length {
+                    break;
+                }
+                let payload = self.buffer.drain(..head + length).skip(head).collect();
+                match opcode {
+                    DATA => return Some(payload),
+                    CLOSE => return None,
+                    _ => {}
+                }
+            }
+            if !self.more(within.saturating_sub(begun.elapsed())).await.ok()? {
+                return None;
+            }
+        }
     }
 
     /// Reads for so long; the code of the close frame, if one came; an end without one is 0.

@@ -18,7 +18,7 @@ fn hashes(seed: u64, ticks: u32) -> Vec<u64> {
     let clients = [1, 2, 3, 4].map(ClientId);
     for client in clients {
         room.handle(
-            Event::Join { client, hello: hello::<Arena>("one"), resume: ResumeToken([0; 16]) },
+            Event::Join { client, hello: hello::<Arena>("one"), resume: ResumeToken([0; 16]), subject: None },
             Micros(0),
         );
     }

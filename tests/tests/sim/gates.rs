@@ -21,7 +21,12 @@ fn bits_and_bytes() {
     let mut watched = Session::<Crowd>::new(Identity::default()).expect("a schema");
     for client in (0..CLIENTS).map(ClientId) {
         room.handle(
-            Event::Join { client, hello: hello::<Crowd>("gate"), resume: ResumeToken([0; 16]) },
+            Event::Join {
+                client,
+                hello: hello::<Crowd>("gate"),
+                resume: ResumeToken([0; 16]),
+                subject: None,
+            },
             Micros(0),
         );
     }

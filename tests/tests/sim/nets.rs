@@ -83,7 +83,12 @@ impl Line {
         game.detail = 15.0;
         let mut room = Room::new(game, config).expect("a schema");
         for client in [VICTIM, OTHER] {
-            let join = Event::Join { client, hello: hello::<Chaos>("player"), resume: ResumeToken([0; 16]) };
+            let join = Event::Join {
+                client,
+                hello: hello::<Chaos>("player"),
+                resume: ResumeToken([0; 16]),
+                subject: None,
+            };
             room.handle(join, Micros(0));
         }
         let mut session = Session::new(Default::default()).expect("a schema");

@@ -56,7 +56,8 @@ fn sessions_go_on_wherever_they_are_cut() {
         for (profile, budget) in [(Profile::default(), 0), (FAR, 0), (FAR, 3000), (NARROW, 1500)] {
             sim.join_with(Identity { budget_bytes_per_s: budget, ..Identity::default() }, profile);
         }
-        sim.run(30);
+        // A stall right at the beginning is over by then, and everybody has spoken: only who has is held.
+        sim.run(75);
         let mut away: BTreeMap<ClientId, u32> = BTreeMap::new();
         let mut cuts = Vec::new();
         for _ in 0..450 {
@@ -95,6 +96,7 @@ fn sessions_go_on_wherever_they_are_cut() {
         let now = sim.now;
         for client in sim.clients.values_mut() {
             client.down.set_profile(Profile::default(), now);
+            client.up.set_profile(Profile::default(), now);
         }
         sim.run(200);
         assert_eq!(sim.clients.len(), 4, "nobody became another");
@@ -347,7 +349,12 @@ impl Desk {
         let hello = Hello { resume, ..hello::<Arena>("one") };
         let mut token = [self.connections as u8; 16];
         token[0] = 77;
-        let event = Event::Join { client: ClientId(self.connections), hello, resume: ResumeToken(token) };
+        let event = Event::Join {
+            client: ClientId(self.connections),
+            hello,
+            resume: ResumeToken(token),
+            subject: None,
+        };
         self.room.handle(event, self.now);
         self.tick()
     }
@@ -470,7 +477,7 @@ fn a_lie_about_what_was_applied_hurts_the_liar_only() {
             };
             let hello = Hello { resume: Some(Resume { token, applied }), ..hello::<Chaos>("liar") };
             let (client, resume) = (ClientId(1000 + number), ResumeToken([number as u8; 16]));
-            sim.room.handle(Event::Join { client, hello, resume }, sim.now);
+            sim.room.handle(Event::Join { client, hello, resume, subject: None }, sim.now);
             token.0[8..].fill(number as u8);
             let message = ClientMessage::Input { seq: 1, tick: Tick(9), ack: None, input: 0 };
             sim.room.handle(Event::Message { client: liar, message }, sim.now);

@@ -16,7 +16,7 @@ fn config(capacity: usize) -> RoomConfig {
 }
 
 fn join<G: Game>(room: &mut Room<G>, client: u32, hello: Hello) -> Option<Close> {
-    let event = Event::Join { client: ClientId(client), hello, resume: ResumeToken([0; 16]) };
+    let event = Event::Join { client: ClientId(client), hello, resume: ResumeToken([0; 16]), subject: None };
     room.handle(event, Micros(0));
     let mut close = None;
     while let Some(output) = room.poll_output() {

@@ -24,12 +24,22 @@ pub(super) fn messages(seed: u64, salt: u32, leak: Leak) -> Told {
     let mut room = Room::new(game, config).expect("a schema");
     let onlooker = ClientId(1);
     room.handle(
-        Event::Join { client: onlooker, hello: hello::<Chaos>(ONLOOKER), resume: ResumeToken([0; 16]) },
+        Event::Join {
+            client: onlooker,
+            hello: hello::<Chaos>(ONLOOKER),
+            resume: ResumeToken([0; 16]),
+            subject: None,
+        },
         Micros(0),
     );
     let insider = ClientId(2);
     room.handle(
-        Event::Join { client: insider, hello: hello::<Chaos>("insider"), resume: ResumeToken([0; 16]) },
+        Event::Join {
+            client: insider,
+            hello: hello::<Chaos>("insider"),
+            resume: ResumeToken([0; 16]),
+            subject: None,
+        },
         Micros(0),
     );
     let (mut all, mut insiders) = (Vec::new(), Vec::new());

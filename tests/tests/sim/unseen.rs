@@ -201,7 +201,7 @@ fn told(seed: u64, ghosts: Ghosts) -> [Told; 2] {
         let mut session = Session::<Chaos>::new(identity).expect("a schema");
         let hello = session.poll_transmit(Micros(0)).expect("Hello comes first");
         let Ok(ClientMessage::<u8, u32>::Hello(hello)) = codec::decode(&hello) else { panic!("no Hello") };
-        room.handle(Event::Join { client, hello, resume: ResumeToken([0; 16]) }, Micros(0));
+        room.handle(Event::Join { client, hello, resume: ResumeToken([0; 16]), subject: None }, Micros(0));
         (client, session, Told::new())
     });
     let mut full_until = 0;

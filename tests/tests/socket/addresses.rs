@@ -5,7 +5,8 @@ use std::time::Duration;
 use tickwire_server::config::Config;
 use tokio::time::Instant;
 
-use crate::raw::{BINARY, Raw, upgrade_request};
+use crate::player::{Witness, hello};
+use crate::raw::{BINARY, DATA, Raw, frame, upgrade_request};
 use crate::server::{config, metric, start, until};
 
 const ONE: [u8; 4] = [127, 0, 0, 2];
@@ -75,6 +76,68 @@ async fn no_more_arrivals_than_allowed() {
         raw.send(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").await;
         assert!(raw.rest().await.contains(" 200 "));
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_more_handshakes_in_hand_than_allowed() {
+    let mut config = strict();
+    config.limits.handshakes_per_address_max = 3;
+    let server = start(config).await;
+    let address = server.public_addr();
+    // One says nothing, one has asked for half a page, one is upgraded and says no Hello.
+    let _silent = Raw::connect_from(ONE, address).await.expect("connect");
+    let mut half = Raw::connect_from(ONE, address).await.expect("connect");
+    half.send(b"GET / HTTP/1.1\r\nHo").await;
+    let mut upgraded =
+        Raw::connect_from(ONE, address).await.expect("connect").upgraded(address, BINARY).await;
+    let mut fourth = Raw::connect_from(ONE, address).await.expect("connect");
+    let text = fourth.rest().await;
+    assert!(text.starts_with("HTTP/1.1 503 ") && text.contains("retry-after: 5\r\n"), "{text}");
+    assert_eq!(metric(&server, "tickwire_turned_away_total{reason=\"address_handshakes\"}"), 1);
+    let _other = Raw::connect_from(OTHER, address).await.expect("connect").upgraded(address, BINARY).await;
+    // A session is none of them any more.
+    upgraded.send(&frame(DATA, &hello("one", ""))).await;
+    upgraded.frame_of(DATA).await;
+    let _fourth = Raw::connect_from(ONE, address).await.expect("connect").upgraded(address, BINARY).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_more_strangers_than_allowed() {
+    let mut config = config();
+    config.limits.unauthenticated_max = 2;
+    let server = start(config).await;
+    let address = server.public_addr();
+    let witness = Witness::join(address).await;
+    let mut first = Raw::open(address, BINARY).await;
+    let second = Raw::open(address, BINARY).await;
+    let refused = async || {
+        let mut raw = Raw::connect(address).await;
+        raw.send(upgrade_request(address, &[("Sec-WebSocket-Protocol", BINARY)]).as_bytes()).await;
+        let head = raw.head().await;
+        head.starts_with("HTTP/1.1 503 ") && head.contains("retry-after: 5\r\n")
+    };
+    assert!(refused().await && refused().await);
+    assert_eq!(metric(&server, "tickwire_turned_away_total{reason=\"unauthenticated\"}"), 2);
+    // One is let in, one goes away: both places are free again.
+    first.send(&frame(DATA, &hello("one", ""))).await;
+    first.frame_of(DATA).await;
+    drop(second);
+    let begun = Instant::now();
+    let mut kept = Vec::new();
+    while kept.len() < 2 {
+        let mut raw = Raw::connect(address).await;
+        raw.send(upgrade_request(address, &[("Sec-WebSocket-Protocol", BINARY)]).as_bytes()).await;
+        if raw.head().await.starts_with("HTTP/1.1 101 ") {
+            kept.push(raw);
+        }
+        assert!(begun.elapsed() < Duration::from_secs(5), "the places are never free again");
+    }
+    assert!(refused().await);
+    // Sessions are not counted, and pages come all the same.
+    let mut raw = Raw::connect(address).await;
+    raw.send(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    assert!(raw.rest().await.contains(" 200 "));
+    witness.assert_undisturbed().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

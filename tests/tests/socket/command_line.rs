@@ -39,7 +39,7 @@ type Case<'a> = (&'a [&'a str], &'a [(&'a str, &'a str)], &'a [&'a str]);
 
 #[test]
 fn bad_usage() {
-    let table: [Case<'_>; 23] = [
+    let table: [Case<'_>; 25] = [
         (&["--tick-hz", "0"], &[], &["tick_hz = 0", "1 to 240"]),
         (&["--tick-hz", "fast"], &[], &["'fast'", "--tick-hz"]),
         (&["--no-such-flag"], &[], &["--no-such-flag"]),
@@ -48,6 +48,8 @@ fn bad_usage() {
         (&["serve", "--size-m", "10"], &[], &["arena.size_m = 10", "50 to 4000"]),
         (&["--listen", "nowhere"], &[], &["nowhere", "--listen"]),
         (&["--listen", "0.0.0.0:0"], &[], &["listen = 0.0.0.0:0", "--allow-plaintext"]),
+        (&["--admin-listen", "0.0.0.0:0"], &[], &["admin_listen = 0.0.0.0:0", "--allow-public-admin"]),
+        (&[], &[("TICKWIRE_ADMIN_LISTEN", "[::]:0")], &["admin_listen = [::]:0", "allow_public_admin"]),
         (&["--config", "/no/such/file.toml"], &[], &["/no/such/file.toml"]),
         (&[], &[("PORT", "8080")], &["listen = 0.0.0.0:8080", "--allow-plaintext"]),
         (&["--listen", "0.0.0.0:0"], &[], &["--tls-cert", "--trusted-proxy"]),

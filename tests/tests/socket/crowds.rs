@@ -17,6 +17,7 @@ async fn a_thousand_hellos_at_once() {
     config.room_capacity = CROWD + 10;
     // The machine that tests may be slow, and all of them are upgraded before the first says Hello.
     config.limits.hello_deadline = Duration::from_secs(60);
+    config.limits.unauthenticated_max = CROWD;
     let server = start(config).await;
     let address = server.public_addr();
     let witness = Witness::join(address).await;

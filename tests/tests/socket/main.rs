@@ -46,6 +46,8 @@ mod tls;
 
 mod tokens;
 
+mod owners;
+
 mod hooks;
 
 mod forwarded;

@@ -51,9 +51,17 @@ pub(crate) struct Certificate {
 
 impl Certificate {
     pub(crate) fn new() -> Self {
+        Self::until_year(4000)
+    }
+
+    /// Good until the begin of a year.
+    pub(crate) fn until_year(year: i32) -> Self {
         let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
-        let made = rcgen::generate_simple_self_signed(names).expect("a certificate");
-        Self { der: made.cert.der().clone(), pem: made.cert.pem(), key_pem: made.signing_key.serialize_pem() }
+        let mut params = rcgen::CertificateParams::new(names).expect("names");
+        params.not_after = rcgen::date_time_ymd(year, 1, 1);
+        let key = rcgen::KeyPair::generate().expect("a key");
+        let made = params.self_signed(&key).expect("a certificate");
+        Self { der: made.der().clone(), pem: made.pem(), key_pem: key.serialize_pem() }
     }
 
     /// As the two files that a server reads.

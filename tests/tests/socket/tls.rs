@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tickwire_demo::bots::{self, BotsConfig};
 use tickwire_demo::endpoint::{Endpoint, Security, Trust};
-use tickwire_demo::probe::{self, ProbeConfig};
+use tickwire_demo::probe::{self, Afterwards, ProbeConfig};
 use tickwire_server::arena::{ArenaConfig, ArenaDialect, ArenaGame};
 use tickwire_server::config::ConfigError;
 use tickwire_server::driver::{self, Running};
@@ -63,6 +63,7 @@ async fn the_demo_client_inside_tls() {
         room: String::new(),
         token: None,
         duration: Duration::from_millis(500),
+        afterwards: Afterwards::ComeBack,
     };
     for trust in [ca.clone(), Trust::Anything] {
         probe::run(&look(trust)).await.expect("healthy");
@@ -89,6 +90,7 @@ async fn a_certificate_made_on_the_spot() {
         room: String::new(),
         token: None,
         duration: Duration::from_millis(300),
+        afterwards: Afterwards::Leave,
     };
     probe::run(&look).await.expect("healthy");
 }
@@ -219,6 +221,36 @@ async fn a_certificate_is_replaced_under_a_running_session() {
     player.until("the session goes on", |session| session.stats().frames > frames + 10).await;
     assert_eq!(player.session.stats().mismatches, 0);
     drop(Player::over(second.open(address, BINARY).await, "bob", "").await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_certificate_out_of_its_time_is_named_and_replaces_no_good_one() {
+    let (folder, expired) = (Folder::new("tls-expired"), Certificate::until_year(2020));
+    let mut config = expired.config(&folder);
+    config.tls.reload_every = Duration::from_millis(100);
+    let warnings = driver::check_files(&config).expect("it can be used");
+    assert!(warnings.len() == 1 && warnings[0].contains("THE CERTIFICATE EXPIRED"), "{warnings:?}");
+    let server = start(config.clone()).await;
+    let address = server.public_addr();
+    let served = async |certificate: &Certificate| {
+        certificate.connect(address, tokio_rustls::rustls::ALL_VERSIONS).await.is_ok()
+    };
+    let becomes = async |certificate: &Certificate| {
+        certificate.write(&folder);
+        let begun = Instant::now();
+        while !served(certificate).await {
+            assert!(begun.elapsed() < PATIENCE, "it is never served");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    assert!(!served(&expired).await, "clients refuse it");
+    let good = Certificate::new();
+    becomes(&good).await;
+    assert_eq!(driver::check_files(&config).expect("good"), Vec::<String>::new());
+    expired.write(&folder);
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert!(served(&good).await, "the good one stays");
+    becomes(&Certificate::new()).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

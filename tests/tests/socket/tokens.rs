@@ -18,7 +18,7 @@ use crate::secure::Folder;
 use crate::server::{config, start};
 
 /// Somebody who signs: a key of one kind, and the file that a server checks with.
-struct Issuer {
+pub(crate) struct Issuer {
     algorithm: Algorithm,
     /// What signs.
     private: Vec<u8>,
@@ -32,7 +32,7 @@ impl Issuer {
         Self { algorithm: Algorithm::HS256, private: secret.clone(), public: secret }
     }
 
-    fn ed25519() -> Self {
+    pub(crate) fn ed25519() -> Self {
         let pair = rcgen::KeyPair::generate_for(&rcgen::PKCS_ED25519).expect("a key");
         let (private, public) = (pair.serialize_pem().into_bytes(), pair.public_key_pem().into_bytes());
         Self { algorithm: Algorithm::EdDSA, private, public }
@@ -49,7 +49,7 @@ impl Issuer {
         Some(Self { algorithm: Algorithm::RS256, private, public: public.stdout })
     }
 
-    fn config(&self, folder: &Folder) -> Config {
+    pub(crate) fn config(&self, folder: &Folder) -> Config {
         let file = folder.write("key", &self.public);
         let mut config = config();
         match self.algorithm {
@@ -85,7 +85,7 @@ impl Issuer {
         encode(header, claims, &key).expect("a token")
     }
 
-    fn claiming(&self, claims: &Value) -> String {
+    pub(crate) fn claiming(&self, claims: &Value) -> String {
         self.signed(&Header::new(self.algorithm), claims)
     }
 }

@@ -51,7 +51,10 @@ fn record_session() -> Recorded {
     else {
         panic!("not a Hello")
     };
-    room.handle(Event::Join { client, hello: decoded, resume: ResumeToken([9; 16]) }, Micros(0));
+    room.handle(
+        Event::Join { client, hello: decoded, resume: ResumeToken([9; 16]), subject: None },
+        Micros(0),
+    );
     let mut recorded = Recorded { messages: vec![hex(&hello)], states: Vec::new() };
     for tick in 1..=240_u64 {
         let now = Micros(tick * 33_333);

@@ -23,7 +23,7 @@ fn replica_and_frames(seed: u64) -> (Replica<u16>, Vec<Vec<u8>>) {
     };
     assert_eq!(hello.protocol, PROTOCOL_VERSION);
     let client = ClientId(1);
-    room.handle(Event::Join { client, hello, resume: ResumeToken([0; 16]) }, Micros(0));
+    room.handle(Event::Join { client, hello, resume: ResumeToken([0; 16]), subject: None }, Micros(0));
     let mut frames = Vec::new();
     for tick in 1..60_u64 {
         room.tick(Micros(tick * 33_333));

@@ -102,7 +102,10 @@ impl Pair {
         let hello = session.poll_transmit(Micros(0)).expect("Hello comes first");
         let Ok(ClientMessage::<u8, u32>::Hello(hello)) = codec::decode(&hello) else { panic!("no Hello") };
         let id = ClientId(id);
-        room.handle(Event::Join { client: id, hello, resume: ResumeToken([0; 16]) }, Micros(0));
+        room.handle(
+            Event::Join { client: id, hello, resume: ResumeToken([0; 16]), subject: None },
+            Micros(0),
+        );
         Self { id, session, plain: None, full_until: 0 }
     }
 

@@ -27,6 +27,8 @@ pub(in crate::driver) struct Plain {
     allowance: AtomicUsize,
     /// Whether the last sweep found all that there was.
     drained: AtomicBool,
+    /// Whether the peer's end has been announced, behind what is not read yet.
+    ending: AtomicBool,
     /// How long ago what is read now arrived, as far as anybody knows.
     age_micros: AtomicU64,
 }
@@ -49,6 +51,7 @@ impl Plain {
             changed_hands: Notify::new(),
             allowance: AtomicUsize::new(0),
             drained: AtomicBool::new(true),
+            ending: AtomicBool::new(false),
             age_micros: AtomicU64::new(0),
         }
     }
@@ -97,6 +100,12 @@ impl Plain {
         self.age_micros.store(age_micros, Ordering::Relaxed);
         self.allowance.store(bytes, Ordering::Relaxed);
         self.drained.store(false, Ordering::Relaxed);
+    }
+
+    /// Whoever watches it was told that the peer has ended it, which nobody is told twice: from now on a sweep reads
+    /// until it finds that end.
+    pub(in crate::driver) fn expect_end(&self) {
+        self.ending.store(true, Ordering::Relaxed);
     }
 
     /// After a sweep has read: whether that was all that there was.
@@ -187,6 +196,8 @@ impl Plain {
         let (left, drained) = match &read {
             Ok(count) if *count == wanted => (allowance - count, false),
             Err(error) if error.kind() == ErrorKind::Interrupted => (0, false),
+            // The end is behind this.
+            Ok(count @ 1..) if self.ending.load(Ordering::Relaxed) => (allowance - count, false),
             // No more than this was there.
             Ok(_) | Err(_) => (0, true),
         };
