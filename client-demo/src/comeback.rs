@@ -53,7 +53,7 @@ impl Comeback {
 }
 
 /// Whether asking again would get the same answer.
-fn is_final(error: &ConnectError) -> bool {
+pub(crate) fn is_final(error: &ConnectError) -> bool {
     match error {
         ConnectError::Status { status, .. } => (400..500).contains(status) && *status != 429,
         ConnectError::Subprotocol { .. } => true,

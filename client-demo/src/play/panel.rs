@@ -1,100 +1,118 @@
-//! What stands beside and over the arena: scores, the connection's figures, the log, and why nothing moves.
+//! The net panel: switches with the reason for each, a worse link on request, and live plots of what the netcode does.
 
-use eframe::egui::{self, Align2, FontId, Grid, Painter, Ui, vec2};
+use eframe::egui::{Align2, Button, FontId, Key, RichText, ScrollArea, Slider, Ui, vec2};
+use egui_plot::{Line, Plot, PlotPoints};
 
-use super::draw;
-use super::world::{NetView, Scene, Status, What};
+use super::controls::{Controls, LINK_MAX, LinkControls, STALL_EVERY_MS, Toggle};
+use super::history::{FIGURES, Figure, History, SECONDS};
+use super::palette;
 
-/// Rows of the scoreboard.
-const SCORES_MAX: usize = 16;
+const PLOT_HEIGHT: f32 = 34.0;
+/// Number keys of the switches, in their order, and the one of the links.
+const DIGITS: [Key; Toggle::ALL.len()] = [Key::Num1, Key::Num2, Key::Num3, Key::Num4, Key::Num5, Key::Num6];
+const NEXT_LINK: Key = Key::Num7;
 
-/// The panel beside the arena.
-pub(super) fn side(ui: &mut Ui, scene: &Scene, name: &str) {
-    ui.heading("Connection");
-    net(ui, &scene.net);
-    ui.separator();
-    ui.heading("Players in view");
-    scores(ui, scene, name);
-    ui.separator();
-    ui.label("WASD or arrows walk, mouse aims, button or space fires, wheel zooms, Enter talks");
+/// What the number keys do.
+pub(super) fn keys(ui: &Ui, controls: &mut Controls) {
+    for (toggle, key) in Toggle::ALL.into_iter().zip(DIGITS) {
+        if ui.input(|input| input.key_pressed(key)) {
+            let switch = controls.switch(toggle);
+            *switch = !*switch;
+        }
+    }
+    if ui.input(|input| input.key_pressed(NEXT_LINK)) {
+        controls.link = controls.link.next_preset();
+    }
 }
 
-fn net(ui: &mut Ui, net: &NetView) {
-    let rtt = net.rtt_ms.map_or("-".to_owned(), |rtt| format!("{rtt:.1} ms"));
-    Grid::new("net").num_columns(2).show(ui, |ui| {
-        let mut row = |name: &str, value: String| {
-            ui.label(name);
-            ui.monospace(value);
-            ui.end_row();
-        };
-        row("round trip", rtt);
-        row("snapshots", format!("{:.0} of {} /s", net.snapshots_per_s, net.tick_hz));
-        row("received", format!("{:.2} kB/s", net.bytes_per_s / 1000.0));
-        row("in view", net.entities.to_string());
-        row("bits per update", format!("{:.1}", net.bits_per_update));
-        row("mismatches", net.mismatches.to_string());
-        row("resyncs", net.resyncs.to_string());
+/// The whole panel, to be scrolled where it does not fit.
+pub(super) fn show(ui: &mut Ui, controls: &mut Controls, history: &History) {
+    ScrollArea::vertical().auto_shrink([false, false]).show(ui, |ui| {
+        ui.label(
+            RichText::new("Press 7 for a link of 150 ms, walk, then press 1: that is why prediction exists.")
+                .color(palette::PLAYERS[3]),
+        );
+        ui.add_space(4.0);
+        ui.heading("Netcode");
+        switches(ui, controls);
+        ui.add_space(6.0);
+        ui.heading("Link");
+        link(ui, &mut controls.link);
+        ui.add_space(6.0);
+        ui.heading(format!("The last {SECONDS} s"));
+        plots(ui, history);
+        ui.add_space(6.0);
+        ui.label("W A S D or arrows walk, the mouse aims, its button or Space fires, the wheel zooms, Enter talks, B folds the scores.");
     });
 }
 
-fn scores(ui: &mut Ui, scene: &Scene, name: &str) {
-    let mut scores: Vec<(i16, &str, bool)> = scene
-        .bodies
-        .iter()
-        .filter_map(|body| match body.what {
-            What::Player { score, .. } => Some((score, &*body.name, false)),
-            _ => None,
-        })
-        .collect();
-    scores.extend(scene.own.as_ref().map(|own| (own.own.score, name, true)));
-    scores.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(b.1)));
-    Grid::new("scores").num_columns(2).striped(true).show(ui, |ui| {
-        for (score, name, is_own) in scores.into_iter().take(SCORES_MAX) {
-            ui.monospace(score.to_string());
-            if is_own {
-                ui.strong(name)
-            } else {
-                ui.label(name)
-            };
-            ui.end_row();
-        }
-    });
+fn switches(ui: &mut Ui, controls: &mut Controls) {
+    for toggle in Toggle::ALL {
+        ui.horizontal(|ui| {
+            ui.spacing_mut().item_spacing.x = 4.0;
+            ui.weak(RichText::new(toggle.digit().to_string()).monospace());
+            ui.checkbox(controls.switch(toggle), toggle.label());
+        });
+        let reason = RichText::new(toggle.explanation()).size(11.5).color(palette::TEXT.gamma_multiply(0.8));
+        ui.indent(toggle.label(), |ui| ui.label(reason));
+    }
 }
 
-/// The log, the own health and, when nothing moves, the reason.
-pub(super) fn over_arena(painter: &Painter, rect: egui::Rect, scene: &Scene) {
-    let colour = egui::Color32::from_gray(210);
-    let mut line_at = rect.left_bottom() + vec2(12.0, -40.0);
-    for line in scene.lines.iter().rev() {
-        let drawn = painter.text(line_at, Align2::LEFT_BOTTOM, line, FontId::proportional(14.0), colour);
-        line_at.y -= drawn.height() + 2.0;
-    }
-    let words = match (&scene.status, &scene.own) {
-        (Status::Connecting, _) => Some("connecting …".to_owned()),
-        (Status::Over(why), _) => Some(why.clone()),
-        (Status::Stalled, _) => Some("the server is silent …".to_owned()),
-        (Status::Resuming(why), _) => Some(format!("{why}; coming back …")),
-        (Status::Playing, None) => Some("waiting for the first frame …".to_owned()),
-        (Status::Playing, Some(own)) if own.respawn_seconds > 0.0 => {
-            Some(format!("back in {:.1} s", own.respawn_seconds))
+fn link(ui: &mut Ui, link: &mut LinkControls) {
+    ui.horizontal_wrapped(|ui| {
+        ui.weak(RichText::new("7").monospace());
+        for (name, preset) in LinkControls::PRESETS {
+            if ui.add(Button::selectable(*link == preset, name)).clicked() {
+                *link = preset;
+            }
         }
-        (Status::Playing, Some(own)) => {
-            let bar = rect.center_bottom() - vec2(0.0, 24.0);
-            draw::health_bar(painter, bar, f32::from(own.own.hp) / 100.0);
-            let words = format!("{} hit points", own.own.hp);
-            painter.text(
-                bar - vec2(0.0, 6.0),
-                Align2::CENTER_BOTTOM,
-                words,
-                FontId::proportional(13.0),
-                colour,
-            );
-            None
-        }
-    };
-    if let Some(words) = words {
-        let galley = painter.layout(words, FontId::proportional(20.0), colour, rect.width() * 0.7);
-        let at = rect.center_top() + vec2(-galley.size().x / 2.0, rect.height() * 0.3);
-        painter.galley(at, galley, colour);
+    });
+    ui.spacing_mut().slider_width = 96.0;
+    ui.add(Slider::new(&mut link.delay_ms, 0..=LINK_MAX.delay_ms).text("delay, ms each way"));
+    ui.add(Slider::new(&mut link.jitter_ms, 0..=LINK_MAX.jitter_ms).text("jitter, ms"));
+    let rate = Slider::new(&mut link.rate_kbit, 0..=LINK_MAX.rate_kbit);
+    ui.add(rate.step_by(100.0).text("rate, kbit/s (0: any)"));
+    let every = format!("stall, ms every {} s", STALL_EVERY_MS / 1_000);
+    ui.add(Slider::new(&mut link.stall_ms, 0..=LINK_MAX.stall_ms).step_by(100.0).text(every));
+}
+
+const _: () = assert!(Figure::ALL.len() == FIGURES);
+
+/// Two columns of plots.
+fn plots(ui: &mut Ui, history: &History) {
+    for (row, pair) in Figure::ALL.chunks(2).enumerate() {
+        ui.columns(2, |columns| {
+            for (column, (ui, figure)) in columns.iter_mut().zip(pair).enumerate() {
+                plot(ui, history, row * 2 + column, *figure);
+            }
+        });
     }
+}
+
+/// A figure's name, its course, and its newest value on top of that.
+fn plot(ui: &mut Ui, history: &History, place: usize, figure: Figure) {
+    ui.label(RichText::new(figure.label()).size(12.0)).on_hover_text(figure.explanation());
+    let points: Vec<[f64; 2]> = history.points(place).collect();
+    let shown = Plot::new(figure.label())
+        .height(PLOT_HEIGHT)
+        .show_axes(false)
+        .show_grid([false, true])
+        .show_x(false)
+        .allow_drag(false)
+        .allow_zoom(false)
+        .allow_scroll(false)
+        .allow_boxed_zoom(false)
+        .allow_double_click_reset(false)
+        .set_margin_fraction(vec2(0.0, 0.1))
+        .include_y(0.0)
+        .include_y(1.0)
+        .include_x(-(SECONDS as f64))
+        .include_x(0.0)
+        .show(ui, |plot| {
+            let line = Line::new(figure.label(), PlotPoints::from(points));
+            plot.line(line.color(palette::PLAYERS[1]).width(1.5));
+        });
+    let newest = history.newest(place).map_or("-".to_owned(), |value| format!("{value:.1}"));
+    let corner = shown.response.rect.left_top() + vec2(4.0, 2.0);
+    ui.painter().text(corner, Align2::LEFT_TOP, newest, FontId::proportional(12.0), palette::OWN);
 }

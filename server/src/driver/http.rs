@@ -19,20 +19,14 @@ use super::peer::Peer;
 use super::standing::Stranger;
 use super::upgrade::{self, Asked, Policy, Refusal};
 use super::visitors::{Counted, TooMany};
-use super::{metrics, socket};
+use super::{metrics, page, socket};
 
-/// The embedded page: a canvas over the JSON session.
-const PAGE: &str = include_str!("page.html");
-/// The page is one file: nothing from elsewhere, and no connection but to here.
-const PAGE_POLICY: &str = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; \
-                           img-src data:; connect-src 'self'";
 /// What a client is told to wait when the server is full, in seconds.
 const FULL_RETRY_AFTER_S: &str = "5";
 
 /// The public port.
 pub(super) fn public<P: Protocol>(hub: Arc<Hub<P>>) -> Router {
-    Router::new()
-        .route("/", get(page))
+    page::routes()
         .route("/ws", any(websocket::<P>))
         .route("/healthz", get("ok\n"))
         .route("/readyz", get(readyz::<P>))
@@ -71,16 +65,6 @@ async fn one_answer(mut response: Response) -> Response {
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     response
-}
-
-async fn page() -> Response {
-    let headers = [
-        (header::CONTENT_TYPE, "text/html; charset=utf-8"),
-        (header::CACHE_CONTROL, "no-cache"),
-        (header::CONTENT_SECURITY_POLICY, PAGE_POLICY),
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-    ];
-    (headers, PAGE).into_response()
 }
 
 async fn readyz<P: Protocol>(State(hub): State<Arc<Hub<P>>>) -> Response {

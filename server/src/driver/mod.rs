@@ -17,6 +17,8 @@ mod accept;
 
 mod arrival;
 
+mod page;
+
 mod proxied;
 
 mod tls;
