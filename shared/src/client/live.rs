@@ -165,8 +165,7 @@ impl<P: Protocol> Live<P> {
         let fresh_tick = self.is_fresh(tick);
         let changed = *input != self.sent && fresh_tick;
         let acknowledge = self.unacknowledged.is_due(self.welcome.ack_every, now);
-        let rides = acknowledge && self.unacknowledged.is_calm(now);
-        let refresh_after = if rides { INPUT_REFRESH_MICROS / 2 } else { INPUT_REFRESH_MICROS };
+        let refresh_after = self.unacknowledged.refresh_after(self.welcome.ack_every, now);
         let refresh = self.sent_at.is_none_or(|at| now.since(at) >= refresh_after);
         if !(changed || acknowledge || refresh) {
             return None;

@@ -2,6 +2,7 @@
 //! nothing queues on the way an acknowledgement waits for an input that is due anyway; as soon as frames come late or
 //! large, the server steers by acknowledgements and is to have them in time. Runs with each frame and each message sent.
 
+use crate::limits::INPUT_REFRESH_MICROS;
 use crate::tick::Micros;
 
 /// A frame that came so much later than the quickest may have queued on the way.
@@ -13,6 +14,8 @@ const UNEASY_MICROS: u64 = 2_000_000;
 const FORGET_MICROS_PER_S: u64 = 2_000;
 /// Frames beyond those that Welcome names that an acknowledgement may wait for.
 const CALM_FRAMES: u8 = 2;
+/// So few frames since the last message mean that nothing goes on.
+const IDLE_FRAMES: u8 = 1;
 /// With more bytes than this it does not wait.
 const CALM_BYTES: usize = 2048;
 
@@ -51,7 +54,7 @@ impl Unacknowledged {
     }
 
     /// Whether an acknowledgement may wait a little.
-    pub(super) fn is_calm(&self, now: Micros) -> bool {
+    fn is_calm(&self, now: Micros) -> bool {
         now >= self.uneasy_until && self.bytes < CALM_BYTES
     }
 
@@ -59,6 +62,16 @@ impl Unacknowledged {
     pub(super) fn is_due(&self, frames: u8, now: Micros) -> bool {
         let patience = if self.is_calm(now) { CALM_FRAMES } else { 0 };
         self.frames >= frames.saturating_add(patience)
+    }
+
+    /// After how long an input is repeated, and what waits goes with it.
+    pub(super) fn refresh_after(&self, frames: u8, now: Micros) -> u64 {
+        match self.is_calm(now) {
+            true if self.is_due(frames, now) => INPUT_REFRESH_MICROS / 2,
+            // Nothing goes on: heartbeats come, of which each one is acknowledged before the one after the next.
+            true if self.frames <= IDLE_FRAMES => 2 * INPUT_REFRESH_MICROS,
+            _ => INPUT_REFRESH_MICROS,
+        }
     }
 
     /// The server is told, or there is nobody to tell.
