@@ -2,7 +2,7 @@ import init, { play } from './demo.js';
 
 const loading = document.getElementById('loading');
 try {
-  await init();
+  await init({ module_or_path: new URL('demo_bg.wasm', import.meta.url) });
   await play();
   loading.remove();
 } catch (error) {

@@ -15,12 +15,16 @@ const FLAGS = [
 
 /** Starts the server on a port of its choice, or on the given one. */
 export async function serve(port = 0, flags = []) {
-  const args = ['--listen', `127.0.0.1:${port}`, ...flags];
-  const child = spawn(SERVER, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  const args = ['--listen', `127.0.0.1:${port}`, '--admin-listen', '127.0.0.1:0', ...flags];
+  // The server refuses variables of its own that it does not know, which those of the tests are.
+  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('TICKWIRE_')));
+  const child = spawn(SERVER, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
   let said = '';
   const address = new Promise((resolve, reject) => {
     const listen = bytes => {
       said += bytes;
+      // Whatever the server complains of belongs to the test's output.
+      for (const line of String(bytes).split('\n')) if (/WARN|ERROR|panicked/.test(line)) console.log(`server: ${line}`);
       const found = said.match(/https?:\/\/127\.0\.0\.1:(\d+)/);
       if (found) resolve(Number(found[1]));
     };
@@ -88,7 +92,7 @@ export function stats(page) {
 }
 
 /** Waits until the page's own figures say so. */
-export async function until(page, what, is, seconds = 40) {
+export async function until(page, what, is, seconds = 30) {
   const end = Date.now() + seconds * 1000;
   let last;
   while (Date.now() < end) {

@@ -26,6 +26,7 @@ pub(crate) fn make(program: &Path, around: &Path, folder: &Path) -> Result<f64, 
         }
     }
     let mut bindgen = Bindgen::new();
+    bindgen.remove_name_section(true).remove_producers_section(true);
     bindgen.input_path(program).out_name("demo").typescript(false).web(true).map_err(words)?;
     bindgen.generate(folder).map_err(words)?;
     for file in files(around)? {

@@ -38,8 +38,7 @@ pub(crate) fn find() -> Result<Toolchain, Box<dyn Error>> {
         return Ok(Toolchain::Target);
     }
     let sysroot = printed(Command::new(DEBIAN_RUSTC).args(["--print", "sysroot"]));
-    let has_source =
-        |sysroot: String| Path::new(&sysroot).join("lib/rustlib/src/rust/library/std").is_dir();
+    let has_source = |sysroot: String| Path::new(&sysroot).join("lib/rustlib/src/rust/library/std").is_dir();
     if sysroot.is_some_and(has_source) && Path::new(DEBIAN_LINKER).is_file() {
         return Ok(Toolchain::Debian);
     }

@@ -71,12 +71,7 @@ impl App for Page {
 
 fn sentence(scene: &Scene) -> String {
     let own = scene.own.as_ref().map(|own| {
-        format!(
-            "{} hit points, score {}, {} others in view.",
-            own.own.hp,
-            own.own.score,
-            scene.bodies.len()
-        )
+        format!("{} hit points, score {}, {} others in view.", own.own.hp, own.own.score, scene.bodies.len())
     });
     let how = match &scene.status {
         Status::Connecting => "Connecting.".to_owned(),

@@ -5,13 +5,12 @@ use std::rc::Rc;
 
 use serde::Serialize;
 use tickwire_shared::NetId;
-use tickwire_shared::client::State;
 use wasm_bindgen::prelude::*;
 
 use crate::play::controls::{Controls, Toggle};
 use crate::play::network::Work;
 use crate::play::player::Player;
-use crate::play::scene::{BodyView, Scene, What};
+use crate::play::scene::{BodyView, Scene, Status, What};
 use crate::time;
 
 /// Players that are listed; all are counted.
@@ -82,9 +81,7 @@ struct Answer<'a> {
 
 impl Stats {
     /// `peep` looks at the player at any time, drawn or not.
-    pub(super) fn new(
-        peep: impl Fn(&dyn Fn(&Player, Work) -> JsValue) -> JsValue + 'static,
-    ) -> Self {
+    pub(super) fn new(peep: impl Fn(&dyn Fn(&Player, Work) -> JsValue) -> JsValue + 'static) -> Self {
         let seen = Rc::new(RefCell::new(Seen::default()));
         let shared = Rc::clone(&seen);
         let answer = Closure::new(move || peep(&|player, work| answer(player, work, &shared.borrow())));
@@ -121,7 +118,8 @@ impl Stats {
         seen.players.extend(scene.bodies.iter().filter_map(other).take(LISTED_MAX));
         seen.lines.clone_from(&scene.lines);
         (seen.pauses, seen.reconnects) = (scene.net.pauses, scene.net.reconnects);
-        seen.off = Toggle::ALL.into_iter().filter(|toggle| !controls.is_on(*toggle)).map(Toggle::label).collect();
+        seen.off =
+            Toggle::ALL.into_iter().filter(|toggle| !controls.is_on(*toggle)).map(Toggle::label).collect();
         seen.delay_ms = controls.link.delay_ms;
     }
 }
@@ -135,13 +133,12 @@ fn other(body: &BodyView) -> Option<Other> {
 fn answer(player: &Player, work: Work, seen: &Seen) -> JsValue {
     let now = time::now();
     let session = player.session();
-    let (state, why) = match session.map(|session| session.state(now)) {
-        Some(State::Connecting) => ("connecting", None),
-        Some(State::Live) => ("live", None),
-        Some(State::Stalled) => ("stalled", None),
-        Some(State::Resuming) => ("resuming", None),
-        Some(State::Refused(why)) => ("refused", Some(why)),
-        None => ("refused", None),
+    let (state, why) = match player.status() {
+        Status::Connecting => ("connecting", None),
+        Status::Playing => ("live", None),
+        Status::Stalled => ("stalled", None),
+        Status::Resuming(why) => ("resuming", Some(why.clone())),
+        Status::Over(why) => ("refused", Some(why.clone())),
     };
     let stats = session.map(|session| *session.stats()).unwrap_or_default();
     let each = |micros: u64, count: u64| micros as f64 / 1e3 / count.max(1) as f64;

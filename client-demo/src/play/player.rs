@@ -10,7 +10,7 @@ use tickwire_shared::{CloseCode, Micros};
 
 use super::controls::Controls;
 use super::port::Wish;
-use super::scene::Scene;
+use super::scene::{Scene, Status};
 use super::world::World;
 use crate::link::{Direction, LinkConditioner};
 
@@ -116,7 +116,10 @@ impl Player {
             (_, Phase::Closing(_)) => self.phase = Phase::Over,
             (Next::At(due), _) => {
                 self.phase = Phase::Due(due);
-                self.world.lose(why.to_owned());
+                // An attempt that fails is no second loss.
+                if !matches!(self.world.status(), Status::Resuming(_)) {
+                    self.world.lose(why.to_owned());
+                }
             }
             (Next::Never, _) => {
                 self.phase = Phase::Over;
@@ -183,10 +186,8 @@ impl Player {
                     self.world.welcome_back();
                 }
                 // Events are shown when the view reaches them.
-                Happening::Game(..)
-                | Happening::Frame(_)
-                | Happening::InputSeen(_)
-                | Happening::Mismatch => {}
+                Happening::Game(..) | Happening::Frame(_) | Happening::InputSeen(_) | Happening::Mismatch => {
+                }
             }
         }
     }
@@ -279,9 +280,127 @@ impl Player {
         }
     }
 
+    /// Where the session stands, as players are told.
+    #[must_use]
+    pub fn status(&self) -> &Status {
+        self.world.status()
+    }
+
     /// The session, for whoever shows figures of it.
     #[must_use]
     pub fn session(&self) -> Option<&Session<Arena>> {
         self.session.as_ref()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a server said once: Hello of the client, then Welcome and frames.
+    const MESSAGES: &str = include_str!("../../../shared/vectors/arena_messages.txt");
+
+    fn messages() -> Vec<Vec<u8>> {
+        let byte = |line: &str, at: usize| u8::from_str_radix(&line[at..at + 2], 16).expect("hex");
+        let bytes = |line: &str| (0..line.len()).step_by(2).map(|at| byte(line, at)).collect();
+        MESSAGES.lines().skip(1).map(bytes).collect()
+    }
+
+    fn ms(ms: u64) -> Micros {
+        Micros(1_000_000 + ms * 1_000)
+    }
+
+    fn connected(at: Micros) -> Player {
+        let mut player = Player::new(Identity { name: "ann".to_owned(), ..Identity::default() }, 7, ms(0));
+        assert!(player.poll_connect(at) && !player.poll_connect(at), "once");
+        assert_eq!(player.poll_transmit(at), None, "nothing before there is a connection");
+        player.opened(at);
+        player
+    }
+
+    fn welcomed() -> Player {
+        let mut player = connected(ms(0));
+        player.poll_transmit(ms(0)).expect("Hello");
+        for bytes in messages() {
+            player.received(bytes, ms(10));
+        }
+        assert_eq!(player.scene(ms(10)).status, Status::Playing);
+        player
+    }
+
+    #[test]
+    fn who_is_lost_comes_back_when_it_is_time() {
+        let mut player = welcomed();
+        let seen = player.scene(ms(20)).bodies.len();
+        player.ended(Ended::Lost, "gone", false, ms(20));
+        let scene = player.scene(ms(21));
+        assert_eq!((scene.status, scene.bodies.len()), (Status::Resuming("gone".to_owned()), seen));
+        assert_eq!(player.poll_transmit(ms(21)), None);
+        let due = (20..1_100).find(|at| player.poll_connect(ms(*at)));
+        let due = ms(due.expect("the first attempt comes within a second"));
+        player.opened(due);
+        let hello = player.poll_transmit(due).expect("Hello goes first");
+        let first = connected(ms(0)).poll_transmit(ms(0)).expect("Hello");
+        assert!(hello.len() > first.len(), "it asks to go on with its session");
+    }
+
+    #[test]
+    fn who_never_got_in_or_is_refused_waits_for_the_player() {
+        let mut never_in = connected(ms(0));
+        never_in.ended(Ended::Lost, "nobody there", false, ms(5));
+        let mut refused = welcomed();
+        refused.ended(Ended::Closed { code: 4002, reason: "expired" }, "4002: expired", false, ms(20));
+        for (mut player, why) in [(never_in, "nobody there"), (refused, "4002: expired")] {
+            assert_eq!(player.scene(ms(30)).status, Status::Over(why.to_owned()));
+            assert!(!(0..100).any(|s| player.poll_connect(ms(s * 1000))));
+            assert!(!player.wish(Wish::Chat("hello".to_owned()), ms(30)), "to nobody");
+            assert!(player.wish(Wish::Reconnect, ms(40)));
+            assert!(player.poll_connect(ms(40)));
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_ends_it() {
+        let mut player = welcomed();
+        player.received(vec![0xFF; 40], ms(20));
+        assert_eq!(player.poll_close(), Some(CloseCode::BadMessage));
+        assert_eq!(player.poll_close(), None);
+        assert!(matches!(player.scene(ms(20)).status, Status::Over(_)));
+    }
+
+    #[test]
+    fn a_slow_link_is_slow_both_ways() {
+        let mut player = connected(ms(0));
+        let mut controls = Controls::default();
+        controls.link.delay_ms = 100;
+        player.set_controls(controls, ms(0));
+        assert_eq!(player.poll_transmit(ms(0)), None);
+        assert_eq!(player.due(), Some(ms(100)));
+        assert!(player.poll_transmit(ms(100)).is_some(), "Hello");
+        player.received(messages().remove(0), ms(150));
+        player.advance(ms(249));
+        assert_eq!(player.scene(ms(249)).status, Status::Connecting);
+        player.advance(ms(250));
+        assert_eq!(player.scene(ms(250)).status, Status::Playing);
+    }
+
+    #[test]
+    fn silence_is_noticed() {
+        let mut player = welcomed();
+        assert!(!player.is_dead(ms(1_000)));
+        player.advance(ms(3_000));
+        assert_eq!(player.scene(ms(3_000)).status, Status::Stalled);
+        assert!(player.is_dead(ms(10 + 6_001)));
+    }
+
+    #[test]
+    fn leaving_says_goodbye_where_somebody_listens() {
+        let mut player = welcomed();
+        player.leave();
+        assert_eq!(player.poll_close(), Some(CloseCode::Normal));
+        let mut alone = connected(ms(0));
+        alone.ended(Ended::Lost, "", false, ms(1));
+        alone.leave();
+        assert_eq!(alone.poll_close(), None);
     }
 }

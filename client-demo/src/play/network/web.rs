@@ -184,8 +184,11 @@ impl Line {
     fn received(&mut self, event: &MessageEvent, at: Micros) {
         // Anything but an array buffer is no message, and is refused as an empty one is.
         let data = event.data();
-        let bytes =
-            if data.is_instance_of::<js_sys::ArrayBuffer>() { Uint8Array::new(&data).to_vec() } else { vec![] };
+        let bytes = if data.is_instance_of::<js_sys::ArrayBuffer>() {
+            Uint8Array::new(&data).to_vec()
+        } else {
+            vec![]
+        };
         self.player.received(bytes, at);
         self.work.messages += 1;
         self.work.messages_micros += time::now().since(at);
@@ -226,7 +229,8 @@ impl Line {
     }
 
     fn transmit(&mut self, now: Micros) {
-        let Some(socket) = self.socket.as_ref().filter(|socket| socket.ready_state() == WebSocket::OPEN) else {
+        let Some(socket) = self.socket.as_ref().filter(|socket| socket.ready_state() == WebSocket::OPEN)
+        else {
             return;
         };
         while socket.buffered_amount() <= BUFFERED_BYTES_MAX
@@ -241,7 +245,8 @@ impl Line {
 
     fn open(&mut self, now: Micros) {
         self.give_up_socket(CloseCode::Deadline);
-        let Ok(socket) = WebSocket::new_with_str(&self.url, tickwire_shared::limits::SUBPROTOCOL_BINARY) else {
+        let Ok(socket) = WebSocket::new_with_str(&self.url, tickwire_shared::limits::SUBPROTOCOL_BINARY)
+        else {
             let why = format!("the browser does not connect to {}", self.url);
             return self.player.ended(Ended::Lost, &why, true, now);
         };
