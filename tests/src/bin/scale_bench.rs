@@ -5,15 +5,17 @@
 //!
 //! `cargo run --release -p tickwire-tests --bin scale_bench`; a number from 0 on after it runs one row alone, for a profiler.
 
+use std::sync::Mutex;
 use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
-use tickwire_server::host::{Event, Output, Room, RoomConfig};
+use tickwire_server::host::{Crew, Event, Output, Room, RoomConfig};
 use tickwire_shared::client::Session;
 use tickwire_shared::wire::message::{Ack, ClientMessage, ResumeToken};
 use tickwire_shared::{ClientId, Micros};
 use tickwire_tests::counting::Counting;
 use tickwire_tests::crowd::{Crowd, CrowdGame};
+use tickwire_tests::scene::Scene;
 use tickwire_tests::sim::hello;
 
 #[global_allocator]
@@ -83,6 +85,11 @@ fn main() {
         None => {
             LOADS.iter().for_each(run);
             rooms();
+            println!(
+                "\n{:<28}{:>9}{:>9}{:>9}{:>9}{:>9}   ms of CPU per tick",
+                "stages", "step", "capture", "tokens", "rosters", "pack"
+            );
+            LOADS.iter().filter(|load| load.clients >= 1000).for_each(stages);
         }
     }
 }
@@ -191,6 +198,86 @@ fn capture_ns(room: &mut Room<CrowdGame>) -> f64 {
         .collect();
     spent.sort_unstable();
     spent[spent.len() / 2].as_nanos() as f64
+}
+
+/// Measures what is lent to it: the packing of all clients.
+#[derive(Default)]
+struct Timed(Mutex<Duration>);
+
+impl Crew for Timed {
+    fn width(&self) -> usize {
+        2
+    }
+
+    fn run(&self, jobs: usize, job: &(dyn Fn(usize) + Sync)) {
+        let began = cpu();
+        (0..jobs).for_each(job);
+        *self.0.lock().expect("one thread") += cpu() - began;
+    }
+}
+
+/// One load, stage by stage. All clients look around in the same ticks here, so that the others show what packing takes
+/// alone; what the former take more is the rosters' share. Tokens are what capture and the views of all clients take more
+/// with clients than the capture takes without.
+fn stages(load: &Load) {
+    let look_ticks = u32::from(load.tick_hz) / 5;
+    let mut scene = Scene::new(7, load.entities, load.side_m);
+    let step = median((0..60).map(|_| timed(|| scene.step())).collect());
+    let mut game = CrowdGame::new(7, load.entities, load.side_m, load.radius_m);
+    game.moving = true;
+    let config = RoomConfig {
+        tick_hz: load.tick_hz,
+        capacity: 10_000,
+        budget_bytes_per_s: 1 << 24,
+        ..RoomConfig::default()
+    };
+    let mut room = Room::new(game, config).expect("a schema");
+    let alone = capture_ns(&mut room) / 1e6;
+    for number in 0..load.clients {
+        let client = ClientId(number * look_ticks);
+        let join = Event::Join {
+            client,
+            hello: hello::<Crowd>("bench"),
+            resume: ResumeToken([0; 16]),
+            subject: None,
+        };
+        room.handle(join, Micros(0));
+    }
+    let (mut before_packing, mut packing) = (Vec::new(), Vec::new());
+    for tick in 1..9 * u64::from(load.tick_hz) {
+        let (now, crew) = (Micros(tick * 1_000_000 / u64::from(load.tick_hz)), Timed::default());
+        let all = timed(|| room.tick_with(now, &crew));
+        let packed = crew.0.into_inner().expect("one thread").as_secs_f64() * 1e3;
+        if tick >= 4 * u64::from(load.tick_hz) {
+            before_packing.push(all - packed);
+            packing.push(packed);
+        }
+        let mut sent = Vec::with_capacity(load.clients as usize);
+        while let Some(output) = room.poll_output() {
+            let Output::Send { client, .. } = output else { panic!("somebody was closed") };
+            sent.push(client);
+        }
+        assert!(tick < 60 || sent.len() == load.clients as usize, "frames were not packed");
+        for client in sent {
+            let message = ClientMessage::Ack(Ack { applied: room.status().tick.minus(1), held_ms: 0 });
+            room.handle(Event::Message { client, message }, now);
+        }
+    }
+    let mean = packing.iter().sum::<f64>() / packing.len() as f64;
+    let (tokens, pack) = (median(before_packing) - alone, median(packing));
+    println!("{:<28}{step:>9.3}{:>9.3}{tokens:>9.3}{:>9.3}{pack:>9.3}", load.name, alone - step, mean - pack);
+}
+
+/// CPU time, in milliseconds.
+fn timed(work: impl FnOnce()) -> f64 {
+    let began = cpu();
+    work();
+    (cpu() - began).as_secs_f64() * 1e3
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_unstable_by(f64::total_cmp);
+    values[values.len() / 2]
 }
 
 /// 100 rooms of 100 entities with one client each, idle and moving.

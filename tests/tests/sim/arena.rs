@@ -2,10 +2,13 @@
 
 use glam::Vec2;
 use tickwire_server::arena::{ArenaConfig, ArenaGame};
+use tickwire_server::host::Event;
+use tickwire_shared::Tick;
 use tickwire_shared::arena::map::Map;
 use tickwire_shared::arena::motion::PLAYER_RADIUS_M;
 use tickwire_shared::arena::{ArenaEntity, ArenaEvent, ArenaInput, Command};
 use tickwire_shared::client::Happening;
+use tickwire_shared::wire::message::ClientMessage;
 use tickwire_tests::link::Profile;
 use tickwire_tests::seeds::Dice;
 use tickwire_tests::sim::Sim;
@@ -71,6 +74,36 @@ fn fights_end_in_death_respawn_and_score() {
     });
     assert!(best.max().is_some_and(|score| score > 2));
     sim.assert_in_step();
+}
+
+#[test]
+fn a_weapon_fires_as_often_as_it_can_whatever_is_asked_of_it() {
+    let mut sim = Sim::new(ArenaGame::new(quiet()), 30, 2);
+    let ann = sim.join("ann", Profile::default());
+    sim.run(10);
+    let (mut seq, mut cooldown) = (1_000, 0);
+    for step in 0..300_u32 {
+        // Ten shots for each tick, for the next ones, and for those that are over.
+        for shot in 0..10 {
+            let tick = Tick(sim.tick().0 + shot / 3).minus(step % 3);
+            let input = ArenaInput::new(Vec2::ZERO, 0.1 * step as f32, shot % 4 > 0);
+            seq += 1;
+            let message = ClientMessage::Input { seq, tick, ack: None, input };
+            sim.room.handle(Event::Message { client: ann, message }, sim.now);
+        }
+        sim.step();
+        cooldown = cooldown.max(sim.client(ann).session.private().expect("welcomed").cooldown_ticks);
+    }
+    sim.run(10);
+    let shots = sim.client(ann).happenings.iter().filter_map(|happening| match happening {
+        Happening::Game(tick, ArenaEvent::Shot { .. }) => Some(*tick),
+        _ => None,
+    });
+    let shots: Vec<_> = shots.collect();
+    assert!(cooldown >= 10 && shots.len() > 10, "{} shots, {cooldown} ticks between them", shots.len());
+    for pair in shots.windows(2) {
+        assert!(pair[1].since(pair[0]) >= i32::from(cooldown), "{pair:?}, {cooldown} are the least");
+    }
 }
 
 #[test]

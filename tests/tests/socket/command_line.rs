@@ -123,6 +123,34 @@ fn help_has_an_example_and_a_health_check_fails_without_a_server() {
     assert!(code == 1 && !stderr.is_empty(), "{code} {stderr}");
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn what_is_dangerous_is_said_aloud() {
+    use std::io::{BufRead, BufReader};
+    use std::process::Stdio;
+    // This machine's own address in the clothes of IPv6, which nobody takes for one: public to the configuration.
+    let address = "[::ffff:127.0.0.1]:0";
+    if std::net::TcpListener::bind(address).is_err() {
+        return println!("skipped: there is no IPv6 here");
+    }
+    let server = tickwire()
+        .args(["--listen", address, "--admin-listen", address, "--auth", "anonymous"])
+        .args(["--allow-plaintext", "--allow-public-admin"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn();
+    let mut server = Server(server.expect("the server runs"));
+    let lines = BufReader::new(server.0.stderr.take().expect("its log")).lines();
+    let mut wanted = vec!["PLAIN TEXT ON A PUBLIC ADDRESS", "THE ADMIN PORT IS ON A PUBLIC ADDRESS"];
+    for line in lines.map_while(Result::ok) {
+        wanted.retain(|words| !(line.contains(words) && line.contains("WARN")));
+        if wanted.is_empty() {
+            return;
+        }
+    }
+    panic!("never said: {wanted:?}");
+}
+
 #[cfg(unix)]
 #[test]
 fn one_line_with_the_address_and_a_clean_end_by_a_signal() {
