@@ -26,6 +26,8 @@ use crate::wire::tables::{Tables, TablesError};
 /// A session. All times are the embedder's own clock.
 pub struct Session<P: Protocol> {
     plan: Plan,
+    /// What the game ships with.
+    tables: Arc<Tables>,
     hello: Hello,
     phase: Phase,
     heard_at: Micros,
@@ -67,7 +69,19 @@ impl<P: Protocol> Session<P> {
     /// # Errors
     /// [`SessionError::Schema`] when the game's schema does not make sense.
     pub fn new(identity: Identity) -> Result<Self, SessionError> {
-        let schema: Schema = P::schema();
+        Self::with_schema(&P::schema(), P::tables(), identity)
+    }
+
+    /// As [`Self::new`], with a schema and tables that are not those of the types:
+    /// [`untyped`](crate::untyped) has types for every schema.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn with_schema(
+        schema: &Schema,
+        tables: Arc<Tables>,
+        identity: Identity,
+    ) -> Result<Self, SessionError> {
         schema.check()?;
         let hello = Hello {
             protocol: PROTOCOL_VERSION,
@@ -77,11 +91,12 @@ impl<P: Protocol> Session<P> {
             room: identity.room,
             token: identity.token,
             resume: None,
-            tables: P::tables().version(),
+            tables: tables.version(),
             budget: identity.budget_bytes_per_s,
         };
         Ok(Self {
-            plan: Plan::new(&schema),
+            plan: Plan::new(schema),
+            tables,
             hello,
             phase: Phase::Opened,
             heard_at: Micros::default(),
@@ -163,7 +178,7 @@ impl<P: Protocol> Session<P> {
             self.happenings.push_back(Happening::Resumed);
             return Ok(());
         }
-        let known = self.live.as_ref().map_or_else(P::tables, |live| Arc::clone(live.replica.tables()));
+        let known = Arc::clone(self.live.as_ref().map_or(&self.tables, |live| live.replica.tables()));
         self.shown = None;
         let Welcome { tick_hz, tick, cadences, avatar, .. } = welcome;
         let replica = Replica::new(self.plan.clone(), tables_of(&welcome, known)?, cadences, tick, avatar);

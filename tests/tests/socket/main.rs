@@ -38,6 +38,8 @@ mod slow_reader;
 
 mod playing;
 
+mod embedded;
+
 mod resuming;
 
 mod command_line;

@@ -1,0 +1,447 @@
+//! The border to C: `include/tickwire.h`, function by function. Null pointers, lengths and indices are checked, and a panic does not
+//! leave. What stands behind it is [`Kit`], which is safe code. The only crate with `unsafe` for that reason.
+
+#![allow(clippy::missing_safety_doc, reason = "the header says what callers owe, once for all functions")]
+#![allow(
+    unsafe_op_in_unsafe_fn,
+    reason = "a border function does nothing but hand its pointers to the five below"
+)]
+#![allow(missing_docs, reason = "the header is the documentation")]
+
+mod kit;
+
+use std::ffi::{CStr, c_char, c_int};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr;
+
+use tickwire_shared::Micros;
+use tickwire_shared::limits::COLUMNS_MAX;
+use tickwire_shared::untyped::{Blob, Input};
+
+pub use kit::Kit;
+use kit::Options;
+
+const INVALID: c_int = -1;
+const ENDED: c_int = -2;
+const PANIC: c_int = -3;
+
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct Bytes {
+    pub data: *const u8,
+    pub len: usize,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct SessionOptions {
+    pub schema: Bytes,
+    pub tables: Bytes,
+    pub input: Bytes,
+    pub name: Bytes,
+    pub room: Bytes,
+    pub token: Bytes,
+    pub budget_bytes_per_s: u32,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct Welcome {
+    pub client: u32,
+    pub tick_hz: u32,
+    pub has_avatar: c_int,
+    pub avatar: u32,
+    pub setup: Bytes,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct Stats {
+    pub frames: u64,
+    pub received_bytes: u64,
+    pub sent_bytes: u64,
+    pub mismatches: u64,
+    pub checksums: u64,
+    pub resyncs: u64,
+    pub rtt_us: u64,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct Entity {
+    pub id: u32,
+    pub kind: c_int,
+    pub spawn: Bytes,
+    pub is_parked: c_int,
+    pub cut: u32,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct Shown {
+    pub id: u32,
+    pub kind: c_int,
+    pub freshness: c_int,
+}
+
+/// Works on a session that may change.
+unsafe fn change(kit: *mut Kit, work: impl FnOnce(&mut Kit) -> c_int) -> c_int {
+    // SAFETY: null, or from `tickwire_new` and not yet freed; no other thread uses it meanwhile.
+    let Some(kit) = (unsafe { kit.as_mut() }) else { return INVALID };
+    if kit.broken {
+        return PANIC;
+    }
+    catch_unwind(AssertUnwindSafe(|| work(kit))).unwrap_or_else(|_| {
+        kit.broken = true;
+        PANIC
+    })
+}
+
+/// Looks at a session; what looks cannot leave it half changed.
+unsafe fn read(kit: *const Kit, work: impl FnOnce(&Kit) -> c_int) -> c_int {
+    // SAFETY: as in `change`.
+    let Some(kit) = (unsafe { kit.as_ref() }) else { return INVALID };
+    if kit.broken {
+        return PANIC;
+    }
+    catch_unwind(AssertUnwindSafe(|| work(kit))).unwrap_or(PANIC)
+}
+
+/// What the caller has at `data`.
+unsafe fn bytes<'a>(data: *const u8, len: usize) -> Option<&'a [u8]> {
+    match len {
+        0 => Some(&[]),
+        _ if data.is_null() || isize::try_from(len).is_err() => None,
+        // SAFETY: not null, of a possible length; the caller says that so many bytes are there, and leaves them alone.
+        _ => Some(unsafe { std::slice::from_raw_parts(data, len) }),
+    }
+}
+
+/// Copies to room of the caller's as much as it has.
+unsafe fn copy<T: Copy>(from: &[T], place: *mut T, room: usize) {
+    if !place.is_null() {
+        // SAFETY: not null; the caller says that there is room for so many values, which is its own.
+        unsafe { ptr::copy_nonoverlapping(from.as_ptr(), place, from.len().min(room)) };
+    }
+}
+
+/// Values of a field, all or none.
+unsafe fn values(place: *mut f64, room: usize, work: impl FnOnce(&mut [f64]) -> Option<usize>) -> c_int {
+    let mut found = [0.0; COLUMNS_MAX];
+    match work(&mut found[..room.min(COLUMNS_MAX)]) {
+        Some(some) if !place.is_null() => {
+            copy(&found[..some], place, room);
+            count(Some(some))
+        }
+        _ => INVALID,
+    }
+}
+
+/// Puts a value where the caller wants it, unless it wants none.
+unsafe fn put<T>(place: *mut T, value: T) {
+    if !place.is_null() {
+        // SAFETY: not null; the caller says that a value of this type fits there.
+        unsafe { ptr::write(place, value) };
+    }
+}
+
+fn lent(bytes: &[u8]) -> Bytes {
+    Bytes { data: bytes.as_ptr(), len: bytes.len() }
+}
+
+fn count(count: Option<usize>) -> c_int {
+    count.and_then(|count| c_int::try_from(count).ok()).unwrap_or(INVALID)
+}
+
+fn place(index: c_int) -> usize {
+    // No table is so long.
+    usize::try_from(index).unwrap_or(usize::MAX)
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tickwire_new(
+    options: *const SessionOptions,
+    error: *mut c_char,
+    error_room: usize,
+) -> *mut Kit {
+    let open = || {
+        // SAFETY: null, or the caller's options.
+        let options = unsafe { options.as_ref() }.ok_or("the options are null")?;
+        let part = |part: Bytes| bytes(part.data, part.len).ok_or("an option is null but has a length");
+        Kit::new(&Options {
+            schema: part(options.schema)?,
+            tables: part(options.tables)?,
+            input: part(options.input)?,
+            name: part(options.name)?,
+            room: part(options.room)?,
+            token: part(options.token)?,
+            budget_bytes_per_s: options.budget_bytes_per_s,
+        })
+    };
+    let opened = catch_unwind(AssertUnwindSafe(open)).unwrap_or_else(|_| Err("a bug in tickwire".to_owned()));
+    let words = match opened {
+        Ok(kit) => return Box::into_raw(Box::new(kit)),
+        Err(words) => kit::words(&words),
+    };
+    if !error.is_null() && error_room > 0 {
+        let fits = words.as_bytes().len().min(error_room - 1);
+        copy(&words.as_bytes()[..fits], error.cast(), error_room);
+        put(error.add(fits), 0);
+    }
+    ptr::null_mut()
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tickwire_free(kit: *mut Kit) {
+    if !kit.is_null() {
+        // SAFETY: from `tickwire_new`, and the caller frees it once.
+        let kit = unsafe { Box::from_raw(kit) };
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(kit)));
+    }
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tickwire_error(kit: *const Kit) -> *const c_char {
+    // SAFETY: as in `read`.
+    unsafe { kit.as_ref() }.map_or(c"the session is null".as_ptr(), |kit| kit.error.as_ptr())
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tickwire_resume(kit: *mut Kit) -> c_int {
+    change(kit, |kit| c_int::from(kit.session.0.resume()))
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tickwire_receive(kit: *mut Kit, data: *const u8, len: usize, now: u64) -> c_int {
+    let Some(message) = bytes(data, len) else { return INVALID };
+    change(kit, |kit| if kit.receive(message, Micros(now)) { 0 } else { ENDED })
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tickwire_transmit(kit: *mut Kit, now: u64, message: *mut Bytes) -> c_int {
+    if message.is_null() {
+        return INVALID;
+    }
+    change(kit, |kit| {
+        let there_is = kit.transmit(Micros(now));
+        if there_is {
+            put(message, lent(&kit.message));
+        }
+        c_int::from(there_is)
+    })
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tickwire_set_input(
+    kit: *mut Kit,
+    data: *const u8,
+    len: usize,
+    aims: c_int,
+    now: u64,
+) -> c_int {
+    let Some(input) = bytes(data, len) else { return INVALID };
+    change(kit, |kit| {
+        let input = Input { bytes: Blob(input.to_vec()), aims: aims != 0 };
+        kit.session.0.set_input(input, Micros(now));
+        0
+    })
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tickwire_send_command(kit: *mut Kit, data: *const u8, len: usize) -> c_int {
+    let Some(command) = bytes(data, len) else { return INVALID };
+    change(kit, |kit| c_int::from(kit.session.0.send_command(Blob(command.to_vec()))))
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tickwire_state(kit: *const Kit, now: u64) -> c_int {
+    read(kit, |kit| kit.state(Micros(now)))
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tickwire_get_welcome(kit: *const Kit, out: *mut Welcome) -> c_int {
+    read(kit, |kit| {
+        let session = &kit.session.0;
+        let (Some(welcome), Some(setup)) = (session.welcome(), session.setup()) else { return 0 };
+        let avatar = session.avatar();
+        let told = Welcome {
+            client: welcome.client.0,
+            tick_hz: u32::from(welcome.tick_hz),
+            has_avatar: c_int::from(avatar.is_some()),
+            avatar: avatar.map_or(0, |id| id.0),
+            setup: lent(&setup.0),
+        };
+        put(out, told);
+        1
+    })
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tickwire_get_stats(kit: *const Kit, out: *mut Stats) -> c_int {
+    read(kit, |kit| {
+        let stats = kit.session.0.stats();
+        let told = Stats {
+            frames: stats.frames,
+            received_bytes: stats.received_bytes,
+            sent_bytes: stats.sent_bytes,
+            mismatches: stats.mismatches,
+            checksums: stats.checksums,
+            resyncs: stats.resyncs,
+            rtt_us: kit.session.0.rtt_micros().unwrap_or(0),
+        };
+        put(out, told);
+        0
+    })
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tickwire_next_event(kit: *mut Kit, tick: *mut u32, event: *mut Bytes) -> c_int {
+    change(kit, |kit| {
+        let Some(at) = kit.next_event() else { return 0 };
+        put(tick, at.0);
+        put(event, lent(&kit.event));
+        1
+    })
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tickwire_next_shown_event(
+    kit: *mut Kit,
+    tick: *mut u32,
+    event: *mut Bytes,
+) -> c_int {
+    change(kit, |kit| {
+        let Some(at) = kit.next_shown_event() else { return 0 };
+        put(tick, at.0);
+        put(event, lent(&kit.event));
+        1
+    })
+}
+
+/// A name of the caller's.
+unsafe fn name<'a>(name: *const c_char) -> Option<&'a str> {
+    if name.is_null() {
+        return None;
+    }
+    // SAFETY: not null; the caller says that a zero ends it.
+    unsafe { CStr::from_ptr(name) }.to_str().ok()
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tickwire_kind(kit: *const Kit, kind: *const c_char) -> c_int {
+    read(kit, |kit| count(name(kind).and_then(|name| kit.kind(name))))
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tickwire_field(kit: *const Kit, kind: c_int, field: *const c_char) -> c_int {
+    read(kit, |kit| count(name(field).and_then(|name| kit.field(kind, name))))
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tickwire_tick(kit: *const Kit) -> u32 {
+    let mut tick = 0;
+    read(kit, |kit| {
+        tick = kit.session.0.replica().map_or(0, |replica| replica.tick().0);
+        0
+    });
+    tick
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tickwire_count(kit: *const Kit) -> c_int {
+    read(kit, |kit| count(Some(kit.session.0.replica().map_or(0, |replica| replica.slots().len()))))
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tickwire_get(kit: *const Kit, index: c_int, out: *mut Entity) -> c_int {
+    read(kit, |kit| {
+        let slots = kit.session.0.replica().map_or(&[][..], |replica| replica.slots());
+        let Some(slot) = slots.get(place(index)) else { return INVALID };
+        let told = Entity {
+            id: slot.id.0,
+            kind: c_int::from(slot.kind.0),
+            spawn: lent(&slot.spawn.0),
+            is_parked: c_int::from(slot.parked.is_some()),
+            cut: slot.cut.0,
+        };
+        put(out, told);
+        0
+    })
+}
+
+unsafe fn give(columns: Option<&[i32]>, out: *mut i32, len: usize) -> c_int {
+    let Some(columns) = columns else { return INVALID };
+    copy(columns, out, len);
+    count(Some(columns.len()))
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tickwire_columns(kit: *const Kit, index: c_int, out: *mut i32, len: usize) -> c_int {
+    read(kit, |kit| give(kit.columns(place(index)), out, len))
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tickwire_private_columns(kit: *const Kit, out: *mut i32, len: usize) -> c_int {
+    read(kit, |kit| give(kit.private_columns(), out, len))
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tickwire_values(
+    kit: *const Kit,
+    index: c_int,
+    field: c_int,
+    out: *mut f64,
+    len: usize,
+) -> c_int {
+    read(kit, |kit| values(out, len, |out| kit.values(place(index), place(field), out)))
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tickwire_private_values(
+    kit: *const Kit,
+    field: c_int,
+    out: *mut f64,
+    len: usize,
+) -> c_int {
+    read(kit, |kit| values(out, len, |out| kit.private_values(place(field), out)))
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tickwire_look(kit: *mut Kit, now: u64, tick: *mut u32, fraction: *mut u8) -> c_int {
+    change(kit, |kit| {
+        let Some(moment) = kit.look(Micros(now)) else { return 0 };
+        put(tick, moment.tick.0);
+        put(fraction, moment.fraction);
+        count(Some(kit.shown().len()))
+    })
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tickwire_get_shown(kit: *const Kit, index: c_int, out: *mut Shown) -> c_int {
+    read(kit, |kit| {
+        let Some(shown) = kit.shown().get(place(index)) else { return INVALID };
+        put(out, Shown { id: shown.id, kind: c_int::from(shown.kind), freshness: shown.freshness });
+        0
+    })
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tickwire_shown_values(
+    kit: *const Kit,
+    index: c_int,
+    field: c_int,
+    out: *mut f64,
+    len: usize,
+) -> c_int {
+    read(kit, |kit| values(out, len, |out| kit.shown_values(place(index), place(field), out)))
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tickwire_own_values(
+    kit: *const Kit,
+    field: c_int,
+    out: *mut f64,
+    len: usize,
+) -> c_int {
+    read(kit, |kit| values(out, len, |out| kit.own_values(place(field), out)))
+}
