@@ -81,8 +81,9 @@ fn a_way_that_becomes_longer_is_no_queue() {
         sim.run(150);
         let profile =
             Profile { delay_micros: delay_ms * 1000, jitter_micros: jitter_ms * 1000, ..Profile::default() };
-        sim.client(id).down.set_profile(profile);
-        sim.client(id).up.set_profile(profile);
+        let now = sim.now;
+        sim.client(id).down.set_profile(profile, now);
+        sim.client(id).up.set_profile(profile, now);
         // Ten seconds to understand, where only half a minute would make it forget the way that it was.
         sim.run(300);
         let before = sim.client(id).frames;
