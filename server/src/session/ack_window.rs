@@ -17,6 +17,8 @@ const QUEUE_MICROS: u64 = 50_000;
 /// Or, where round trips differ by themselves, so many times as much as they do and a little more.
 const JITTERS: u64 = 3;
 const JITTER_SLACK_MICROS: u64 = 20_000;
+/// What differs by so much more than twice of what is usual counts for no more: a stall is no jitter.
+const OUTLIER_MICROS: u64 = 10_000;
 /// Up to so much, they do not; between the two it cannot be told.
 const CALM_QUEUE_MICROS: u64 = 30_000;
 /// Length of such a while.
@@ -209,7 +211,8 @@ impl AckWindow {
             (self.rtt_before, self.rtt_since) = (self.rtt_min.take(), now);
         }
         if let Some(last) = self.rtt_last.replace(micros) {
-            self.jitter = (self.jitter * 15 + micros.abs_diff(last)) / 16;
+            let apart = micros.abs_diff(last).min(2 * self.jitter + OUTLIER_MICROS);
+            self.jitter = (self.jitter * 15 + apart) / 16;
         }
         self.rtt_min = Some(self.rtt_min.map_or(micros, |least| least.min(micros)));
     }
