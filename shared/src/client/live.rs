@@ -8,7 +8,6 @@ use super::clock::Clock;
 use super::presentation::Presentation;
 use super::replica::{FrameSummary, Replica};
 use super::unacknowledged::Unacknowledged;
-use crate::limits::INPUT_REFRESH_MICROS;
 use crate::protocol::Protocol;
 use crate::tick::{Micros, Tick, ViewTick};
 use crate::wire::codec;

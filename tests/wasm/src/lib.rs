@@ -11,7 +11,7 @@ use tickwire_shared::wire::checksum::Checksum;
 /// Hash of 10,000 steps.
 pub const GOLDEN_STEP: u32 = 4_086_370_587;
 /// Hash of all states in the vectors.
-pub const GOLDEN_VECTORS: u32 = 262_993_813;
+pub const GOLDEN_VECTORS: u32 = 644_237_944;
 
 const MESSAGES: &str = include_str!("../../../shared/vectors/arena_messages.txt");
 
