@@ -260,8 +260,9 @@ fn check(peer: Peer, scene: Scene, figures: &Figures, ours: &Figures) {
     }
     if matches!(peer, Peer::Floor | Peer::FloorWithReading) {
         near("bytes per client and second", figures.bytes, ours.bytes, 0.05);
-        // A client sends one input per tick of its clock, which nobody steers here: that shows when each is another.
-        let share = if scene.inputs == Inputs::EachTick { 0.6 } else { 0.1 };
+        // A client sends one input per tick of its clock, which nobody steers here: that shows when each is another. And while
+        // frames come late, which on a busy machine is chance, it acknowledges up to twice as often: the table says how often.
+        let share = if scene.inputs == Inputs::EachTick { 0.6 } else { 0.4 };
         near("messages per client and second", figures.messages, ours.messages, share);
     }
 }
