@@ -25,7 +25,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         names.extend(entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()));
     }
     names.sort();
-    let mut table = String::from("const BUILT: &[File] = &[\n");
+    let mut table = String::from("static BUILT: &[File] = &[\n");
     for name in &names {
         let end = name.rsplit('.').next().unwrap_or_default();
         let Some((_, content_type)) = TYPES.iter().find(|(known, _)| *known == end) else { continue };

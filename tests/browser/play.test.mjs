@@ -109,6 +109,8 @@ test('two players see each other move, and the picture moves with them', async (
   await cid.page.locator('#arena').focus();
   await walk(cid.page, ['a', 'd', 'w', 's'], 3);
   await until(bea.page, 'seeing cid move', now => seen(now) && distance(seen(now), before) > 2);
+  await bea.page.waitForTimeout(3000);
+  picture('two', await bea.page.screenshot());
   // Not blank, and moving; a page that is frozen must not pass for one that moves.
   const arena = { clip: { x: 0, y: 0, width: 800, height: 700 } };
   const shot = () => bea.page.screenshot(arena);

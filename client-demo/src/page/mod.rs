@@ -33,7 +33,7 @@ pub async fn play() -> Result<(), JsValue> {
     let canvas = element(&document, "arena")?.dyn_into::<HtmlCanvasElement>()?;
     let (said, name) = (element(&document, "said")?, config.name.clone());
     let network = Network::start(config).map_err(|error| error.to_string())?;
-    let stats = Stats::new(network.peep());
+    let stats = Stats::new(network.watcher());
     stats.expose()?;
     let create = move |creation: &CreationContext<'_>| {
         let screen = Screen::new(&creation.egui_ctx, &name);

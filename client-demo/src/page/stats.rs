@@ -8,7 +8,7 @@ use tickwire_shared::NetId;
 use wasm_bindgen::prelude::*;
 
 use crate::play::controls::{Controls, Toggle};
-use crate::play::network::Work;
+use crate::play::network::{Watcher, Work};
 use crate::play::player::Player;
 use crate::play::scene::{BodyView, Scene, Status, What};
 use crate::time;
@@ -80,11 +80,12 @@ struct Answer<'a> {
 }
 
 impl Stats {
-    /// `peep` looks at the player at any time, drawn or not.
-    pub(super) fn new(peep: impl Fn(&dyn Fn(&Player, Work) -> JsValue) -> JsValue + 'static) -> Self {
+    /// Of this player.
+    pub(super) fn new(watcher: Watcher) -> Self {
         let seen = Rc::new(RefCell::new(Seen::default()));
         let shared = Rc::clone(&seen);
-        let answer = Closure::new(move || peep(&|player, work| answer(player, work, &shared.borrow())));
+        let answer =
+            Closure::new(move || watcher.look(|player, work| answer(player, work, &shared.borrow())));
         Self { seen, answer }
     }
 

@@ -13,4 +13,4 @@ mod web;
 #[cfg(not(target_arch = "wasm32"))]
 pub use native::Network;
 #[cfg(target_arch = "wasm32")]
-pub use web::{Network, Work};
+pub use web::{Network, Watcher, Work};

@@ -90,13 +90,21 @@ impl Network {
         Ok(Self { line, timer, _tick: tick })
     }
 
-    /// Looks at the player at any time, for whoever is to know how it does.
-    pub fn peep<T>(&self) -> impl Fn(&dyn Fn(&Player, Work) -> T) -> T + use<T> {
-        let line = Rc::clone(&self.line);
-        move |look| {
-            let line = line.borrow();
-            look(&line.player, line.work)
-        }
+    /// Somebody who may look at the player at any time.
+    #[must_use]
+    pub fn watcher(&self) -> Watcher {
+        Watcher(Rc::clone(&self.line))
+    }
+}
+
+/// Looks and touches nothing.
+pub struct Watcher(Rc<RefCell<Line>>);
+
+impl Watcher {
+    /// How the player does, and what that took.
+    pub fn look<T>(&self, at: impl FnOnce(&Player, Work) -> T) -> T {
+        let line = self.0.borrow();
+        at(&line.player, line.work)
     }
 }
 
