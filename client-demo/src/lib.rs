@@ -8,7 +8,7 @@ pub mod time;
 
 pub mod endpoint;
 
-pub mod link;
+pub use tickwire_shared::client::link;
 
 pub mod transport;
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde::{Serialize, de::DeserializeOwned};
 
+use crate::client::Predictor;
 use crate::schema::{Replicate, ReplicateKinds, Schema};
 use crate::wire::tables::Tables;
 
@@ -52,6 +53,14 @@ pub trait Protocol: Sized + Clone + Debug + Send + Sync + 'static {
     #[must_use]
     fn tables() -> Arc<Tables> {
         Tables::generic()
+    }
+
+    /// What clients foresee of their own avatar: its pure step, which the server runs too. `None` shows it between what was
+    /// told, like all others. Called once per session, so it may work out a map.
+    #[must_use]
+    fn predictor(setup: &Self::Setup, tick_hz: u16) -> Option<Box<dyn Predictor<Self>>> {
+        let _ = (setup, tick_hz);
+        None
     }
 
     /// The schema value of this game.

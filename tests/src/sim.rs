@@ -11,7 +11,7 @@ use tickwire_shared::wire::codec;
 use tickwire_shared::wire::message::{ClientMessage, Hello, ResumeToken};
 use tickwire_shared::{ClientId, Close, Micros, Protocol, Tick};
 
-use crate::link::{Link, Profile};
+use crate::link::{Direction, Link, Profile};
 use crate::oracle::Oracle;
 use crate::seeds::Dice;
 
@@ -107,8 +107,8 @@ impl<G: Game> Sim<G> {
         self.next_client += 1;
         let client = SimClient {
             session: Session::new(identity).expect("a schema that makes sense"),
-            down: Link::new(profile, self.seed ^ u64::from(id.0) << 32),
-            up: Link::new(profile, self.seed ^ u64::from(id.0) << 33),
+            down: Link::new(profile, self.seed ^ u64::from(id.0) << 32, Direction::Inwards, self.now),
+            up: Link::new(profile, self.seed ^ u64::from(id.0) << 32, Direction::Outwards, self.now),
             pending: None,
             closed: None,
             stalled: false,
@@ -146,8 +146,9 @@ impl<G: Game> Sim<G> {
     pub fn come_back(&mut self, id: ClientId) -> bool {
         let connection = ClientId(self.next_client);
         self.next_client += 1;
+        let now = self.now;
         let client = self.client(id);
-        (client.up, client.down) = (client.up.anew(), client.down.anew());
+        (client.up, client.down) = (client.up.anew(now), client.down.anew(now));
         (client.pending, client.closed) = (Some(connection), None);
         client.session.resume()
     }
@@ -167,8 +168,14 @@ impl<G: Game> Sim<G> {
 
     /// One tick: messages move, the room steps, frames leave, and the oracle looks at everything.
     pub fn step(&mut self) {
+        self.step_with(|_| {});
+    }
+
+    /// The same; `draw` is called a few times in between, as a client's program would draw.
+    pub fn step_with(&mut self, mut draw: impl FnMut(&mut Self)) {
         for _ in 0..STEPS_PER_TICK {
             self.now = self.now.plus(self.tick_micros / STEPS_PER_TICK);
+            draw(self);
             self.move_messages();
         }
         let tick = self.room.status().tick;

@@ -5,6 +5,9 @@ use tokio::sync::mpsc;
 use crate::link::LinkConditioner;
 use crate::time;
 
+/// What TCP and IP add to a small message.
+const SEGMENT_HEADER_BYTES: usize = 40;
+
 /// What a link carries.
 pub(super) trait OnWire {
     /// Bytes that it fills.
@@ -41,7 +44,7 @@ impl<T: OnWire> Delayed<T> {
             tokio::select! {
                 item = self.queue.recv(), if more && link.has_room() => match item {
                     Some(item) => {
-                        let bytes = item.wire_bytes();
+                        let bytes = item.wire_bytes() + SEGMENT_HEADER_BYTES;
                         link.push(item, bytes, time::now());
                     }
                     None => more = false,

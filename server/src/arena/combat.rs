@@ -17,8 +17,6 @@ use crate::simulation::{EntityKey, Recipients, Stage};
 pub(super) const SHOT_REACH_M: f32 = 40.0;
 /// Whoever is farther than this beyond a shot's reach cannot have been in it a moment ago, in metres.
 const STRIDE_M: f32 = motion::SPEED_MAX * 2.0 * 0.5 + PLAYER_RADIUS_M;
-/// From shot to shot, in seconds.
-const COOLDOWN_SECONDS: f32 = 0.4;
 /// Hit points that a hit takes.
 const DAMAGE: u8 = 25;
 /// Speed that a hit gives, in metres per second: the victim's client cannot foresee it.
@@ -78,7 +76,7 @@ impl ArenaGame {
             if !wish.fire || !player.is_alive() || player.cooldown_ticks > 0 {
                 continue;
             }
-            player.cooldown_ticks = (COOLDOWN_SECONDS / stage.tick_seconds).clamp(1.0, 255.0) as u8;
+            player.cooldown_ticks = motion::cooldown_ticks(stage.tick_seconds);
             let (origin, key) = (player.motion.position, player.key);
             self.shoot(stage, &map, *who, key, origin, wish.aim_radians());
         }

@@ -16,7 +16,7 @@ use super::dice::Dice;
 use super::drone::DroneMind;
 use super::player::PlayerMind;
 use crate::simulation::{
-    EntityKey, Game, Inputs, Interest, NewEntity, Recipients, Refusal, Stage, Team, Viewpoint, World,
+    Detail, EntityKey, Game, Inputs, Interest, NewEntity, Recipients, Refusal, Stage, Team, Viewpoint, World,
 };
 
 /// Longest chat line, in characters.
@@ -25,6 +25,11 @@ const CHAT_CHARS_MAX: usize = 200;
 const PICKUP_SECONDS: f32 = 15.0;
 /// Hit points that a pick-up gives.
 const PICKUP_HEALS: u8 = 40;
+
+/// Up to where clients are told of everything at every tick, and up to where at the second cadence, in metres.
+const FAST_M: f32 = 60.0;
+const MEDIUM_M: f32 = 120.0;
+const _: () = assert!(SHOT_REACH_M < FAST_M, "who can be hit is told of at every tick");
 
 /// What an arena is made with.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -207,6 +212,11 @@ impl Game for ArenaGame {
 
     fn weapon_reach(&self) -> Option<f32> {
         Some(SHOT_REACH_M)
+    }
+
+    /// Fast as far as a shot is heard, which is farther than one goes.
+    fn detail(&self, _kind: KindId) -> Detail {
+        Detail { fast_within: FAST_M, medium_within: MEDIUM_M }
     }
 
     fn interest(&self, _kind: KindId) -> Interest {

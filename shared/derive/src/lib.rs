@@ -89,6 +89,12 @@ fn replicate(input: &DeriveInput) -> Result<Tokens> {
                 let mut at = 0;
                 Self { #(#restores),* }
             }
+
+            #[allow(unused_mut, unused_assignments, unused_variables)]
+            fn restore_between(columns: &[f64]) -> Self {
+                let mut at = 0;
+                Self { #(#restores),* }
+            }
         }
     })
 }
@@ -291,6 +297,18 @@ fn replicate_kinds(input: &DeriveInput) -> Result<Tokens> {
             fn restore(kind: ::tickwire_shared::KindId, columns: &[i32]) -> ::core::option::Option<Self> {
                 match kind.0 {
                     #(#places => Some(Self::#idents(::tickwire_shared::schema::Replicate::restore(columns))),)*
+                    _ => None,
+                }
+            }
+
+            fn restore_between(
+                kind: ::tickwire_shared::KindId,
+                columns: &[f64],
+            ) -> ::core::option::Option<Self> {
+                match kind.0 {
+                    #(#places => {
+                        Some(Self::#idents(::tickwire_shared::schema::Replicate::restore_between(columns)))
+                    })*
                     _ => None,
                 }
             }

@@ -9,11 +9,14 @@ pub mod map;
 
 pub mod motion;
 
+mod foresight;
+
 pub use kinds::{ArenaEntity, Drone, Own, Pickup, Player, flags};
 pub use messages::{ArenaEvent, ArenaInput, ArenaSetup, ArenaSpawn, Command};
 
 use std::sync::{Arc, OnceLock};
 
+use crate::client::Predictor;
 use crate::protocol::Protocol;
 use crate::wire::tables::Tables;
 
@@ -36,6 +39,10 @@ impl Protocol for Arena {
     fn tables() -> Arc<Tables> {
         static ARENA: OnceLock<Arc<Tables>> = OnceLock::new();
         Tables::shipped(include_bytes!("arena.tables"), &ARENA)
+    }
+
+    fn predictor(setup: &ArenaSetup, tick_hz: u16) -> Option<Box<dyn Predictor<Self>>> {
+        Some(Box::new(foresight::Foresight::new(setup, tick_hz)))
     }
 
     fn is_possible(input: &ArenaInput) -> bool {

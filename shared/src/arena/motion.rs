@@ -16,6 +16,9 @@ pub const SPEED_MAX: f32 = 8.0;
 /// Acceleration and friction, in metres per second squared.
 pub const ACCELERATION: f32 = 48.0;
 
+/// From shot to shot, in seconds.
+pub const COOLDOWN_SECONDS: f32 = 0.4;
+
 /// How a player moves.
 #[derive(Clone, Copy, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Motion {
@@ -36,6 +39,12 @@ pub fn step(motion: Motion, input: &ArenaInput, map: &Map, seconds: f32) -> Moti
     // What an obstacle took from the way it takes from the speed.
     let velocity = if position == reached { velocity } else { (position - motion.position) / seconds };
     settle(Motion { position, velocity: velocity.clamp_length_max(SPEED_MAX * 2.0) })
+}
+
+/// Ticks from a shot to the next one.
+#[must_use]
+pub fn cooldown_ticks(tick_seconds: f32) -> u8 {
+    (COOLDOWN_SECONDS / tick_seconds).clamp(1.0, 255.0) as u8
 }
 
 /// Rounds to the grid. Whatever changes a motion ends with this.

@@ -42,9 +42,10 @@ pub enum Happening<P: Protocol> {
 }
 
 /// How a session is doing, for whoever shows it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum State {
     /// Hello has not been answered.
+    #[default]
     Connecting,
     /// Frames come.
     Live,
@@ -95,4 +96,6 @@ pub struct Stats {
     pub checksums: u64,
     /// Frames that caught up after a pause.
     pub resyncs: u64,
+    /// Happenings that nobody asked for in time.
+    pub happenings_forgotten: u64,
 }

@@ -1,93 +1,289 @@
-//! Which tick an input is for: the server's tick as far as the client knows it, plus a lead that makes inputs
-//! arrive a little before their step.
+//! What time it is: which tick the server has reached as far as can be known here, which tick an input that leaves now
+//! should be for, and which moment of the past is shown. Runs when frames and acknowledgements arrive and when somebody
+//! asks; knows no entity.
 //!
-//! The estimate goes by the frames that came with the least delay lately; the lead is steered by the margin that
-//! the server reports for this client's inputs.
+//! All three are the embedder's clock less an offset. A frame's offset says how late it came; the least one lately is the
+//! server's time as it looks from here. Inputs lead it: each margin that the server reports says with which lead that input
+//! would have come just in time. The view lies behind it by the interpolation delay. Offsets slew, so that none of the three times runs unevenly to the eye.
 
-use crate::tick::{Micros, Tick};
+use super::lateness::Lateness;
+use crate::tick::{Micros, Tick, ViewTick};
 use crate::wire::frame::InputAck;
 
-/// How early an input should be there, in eighths of a tick.
-const MARGIN_WANTED_EIGHTHS: i64 = 8;
-/// The least delay is that of a while this long; the while before it is forgotten, so that a clock that ran ahead
-/// of a server that had stopped is right again after two of them.
+/// The least offset is that of a while this long and the one before it, so that a clock that ran ahead of a server that
+/// had stopped is right again after two of them.
 const WHILE_MICROS: u64 = 1_000_000;
-/// Most of the way to the wanted margin that one report moves the lead: a quarter.
-const STEER_DIVISOR: i64 = 4;
+/// Times run faster or slower by this share at most while they are corrected.
+const SLEW_SHARE: f64 = 0.05;
+/// The view runs slower by this share while the interpolation delay grows: rather that than nothing to show.
+const DELAY_GROWTH_SHARE: f64 = 0.25;
+/// What is off by more than this jumps.
+const JUMP_MICROS: i64 = 250_000;
+/// Until so many margins were reported, inputs follow at once.
+const REPORTS_UNSETTLED: u32 = 8;
+/// How early an input should come at the least, as a part of a tick.
+const MARGIN_DIVISOR: i64 = 4;
+/// Until a margin was reported, inputs leave earlier than a whole round trip by so many ticks.
+const LEAD_TICKS_FIRST: i64 = 2;
 /// The lead never grows past this.
 const LEAD_MICROS_MAX: i64 = 1_000_000;
 
-/// Estimates the server's tick from the frames that arrive.
+/// Estimates times from what arrives.
 #[derive(Clone, Debug)]
 pub struct Clock {
-    tick_micros: u64,
-    /// A tick and the time at which a frame of that tick could arrive at the earliest.
-    anchor: (Tick, Micros),
-    /// The frame with the least delay of this while, and when the while began.
-    quickest: Option<(Tick, Micros)>,
+    tick_hz: i64,
+    /// Times at the server are counted from this tick.
+    base: Tick,
+    /// The least offset of this while, of the while before, and when this one began.
+    least: Option<i64>,
+    least_before: Option<i64>,
+    /// Until a frame has come, Welcome's.
+    first: i64,
+    /// Until a margin was reported, how long before a tick its inputs leave.
+    lead_first: i64,
     while_began: Micros,
-    lead_micros: i64,
+    server: Slew,
+    inputs: Slew,
+    view: Slew,
+    /// The moment that was shown last, in 256ths of a tick; the view never goes back.
+    shown_parts: i64,
+    margins: Margins,
+    lateness: Lateness,
+}
+
+/// An offset on its way to where it should be.
+#[derive(Clone, Copy, Debug)]
+struct Slew {
+    offset: i64,
+    at: Micros,
+    /// What a step of whole microseconds left over.
+    rest: f64,
+}
+
+impl Slew {
+    fn new(offset: i64, now: Micros) -> Self {
+        Self { offset, at: now, rest: 0.0 }
+    }
+
+    /// Goes towards `target`. A larger offset is an earlier time, so the time slows down on the way there.
+    fn towards(&mut self, target: i64, [slower, faster]: [f64; 2], now: Micros) {
+        let passed = now.since(self.at) as f64;
+        self.at = self.at.max(now);
+        let off = target - self.offset;
+        if off.abs() > JUMP_MICROS {
+            (self.offset, self.rest) = (target, 0.0);
+            return;
+        }
+        let reach = if off > 0 { passed * slower } else { passed * faster } + self.rest;
+        let step = (reach as i64).min(off.abs());
+        self.rest = if step == off.abs() { 0.0 } else { reach - step as f64 };
+        self.offset += step * off.signum();
+    }
+}
+
+/// How long before the server's time as it looks from here inputs would have had to leave to come just in time, lately.
+#[derive(Clone, Debug, Default)]
+struct Margins {
+    /// The most of each of the last stretches, newest last.
+    leads: Vec<i64>,
+    began: Micros,
+    reports: u32,
+    /// The last margin as it was reported, in eighths of a tick.
+    newest_eighths: Option<i8>,
+}
+
+/// Stretches that are remembered, and how long they are.
+const STRETCHES: usize = 64;
+const STRETCH_MICROS: u64 = 100_000;
+/// Of so many stretches one may be worse than what is planned for.
+const STRETCHES_PER_OUTLIER: usize = 24;
+/// An input that would have had to leave earlier than planned by more than this was held up by a stall, for which nothing
+/// can be planned.
+const STALL_MICROS: i64 = 250_000;
+
+impl Margins {
+    fn report(&mut self, lead: i64, now: Micros) {
+        if self.reports > 2 && self.needed().is_some_and(|needed| lead > needed + STALL_MICROS) {
+            return;
+        }
+        self.reports = self.reports.saturating_add(1);
+        match self.leads.last_mut() {
+            Some(most) if now.since(self.began) < STRETCH_MICROS => *most = lead.max(*most),
+            _ => {
+                if self.leads.len() >= STRETCHES {
+                    self.leads.remove(0);
+                }
+                self.leads.push(lead);
+                self.began = now;
+            }
+        }
+    }
+
+    /// The lead with which all but outliers would have come in time.
+    fn needed(&self) -> Option<i64> {
+        let mut sorted = [0; STRETCHES];
+        let sorted = &mut sorted[..self.leads.len()];
+        sorted.copy_from_slice(&self.leads);
+        sorted.sort_unstable_by(|a, b| b.cmp(a));
+        sorted.get(sorted.len() / STRETCHES_PER_OUTLIER).copied()
+    }
 }
 
 impl Clock {
-    /// From Welcome's tick rate and tick, received `now`.
+    /// From Welcome's tick rate and tick, received `now`, an answer to what left at `asked`.
     #[must_use]
-    pub fn new(tick_hz: u16, tick: Tick, now: Micros) -> Self {
-        let tick_micros = 1_000_000 / u64::from(tick_hz.max(1));
-        let lead_micros = 2 * tick_micros as i64;
-        Self { tick_micros, anchor: (tick, now), quickest: None, while_began: now, lead_micros }
+    pub fn new(tick_hz: u16, tick: Tick, asked: Micros, now: Micros) -> Self {
+        let tick_hz = i64::from(tick_hz.max(1));
+        let offset = now.0 as i64;
+        let tick_micros = 1_000_000 / tick_hz;
+        let round_trip = i64::try_from(now.since(asked)).unwrap_or(LEAD_MICROS_MAX).min(LEAD_MICROS_MAX);
+        let lead_first = round_trip + LEAD_TICKS_FIRST * tick_micros;
+        Self {
+            tick_hz,
+            base: tick,
+            least: None,
+            least_before: None,
+            first: offset,
+            lead_first,
+            while_began: now,
+            server: Slew::new(offset, now),
+            inputs: Slew::new(offset - lead_first, now),
+            view: Slew::new(offset + tick_micros, now),
+            shown_parts: -256,
+            margins: Margins::default(),
+            lateness: Lateness::default(),
+        }
     }
 
     /// Length of a tick.
     #[must_use]
     pub fn tick_micros(&self) -> u64 {
-        self.tick_micros
+        (1_000_000 / self.tick_hz) as u64
+    }
+
+    /// When a tick is, counted from the first one known.
+    fn micros_of(&self, tick: Tick) -> i64 {
+        i64::from(tick.since(self.base)) * 1_000_000 / self.tick_hz
+    }
+
+    /// 256ths of a tick from the first one known.
+    fn parts_of(&self, micros: i64) -> i64 {
+        (micros * self.tick_hz * 256).div_euclid(1_000_000)
+    }
+
+    /// The least offset lately.
+    fn least_offset(&self) -> i64 {
+        self.least.into_iter().chain(self.least_before).min().unwrap_or(self.first)
     }
 
     /// A frame of `tick` arrived.
     pub fn frame(&mut self, tick: Tick, now: Micros) {
-        if self.delay((tick, now), self.anchor) <= 0 {
-            self.anchor = (tick, now);
-        }
-        if self.quickest.is_none_or(|quickest| self.delay((tick, now), quickest) <= 0) {
-            self.quickest = Some((tick, now));
-        }
+        let offset = now.0 as i64 - self.micros_of(tick);
+        self.least = Some(self.least.map_or(offset, |least| least.min(offset)));
         if now.since(self.while_began) > WHILE_MICROS {
             self.while_began = now;
-            self.anchor = self.quickest.take().unwrap_or(self.anchor);
+            self.least_before = self.least.take();
         }
+        let late = offset - self.least_offset();
+        self.lateness.note(late.max(0) as u64);
     }
 
     /// How much longer a frame that arrives `now` took than the quickest of late, in microseconds.
     pub(super) fn lateness(&self, tick: Tick, now: Micros) -> u64 {
-        u64::try_from(self.delay((tick, now), self.anchor)).unwrap_or(0)
+        u64::try_from(now.0 as i64 - self.micros_of(tick) - self.least_offset()).unwrap_or(0)
     }
 
-    /// How much longer a frame took than another one, in microseconds.
-    fn delay(&self, frame: (Tick, Micros), than: (Tick, Micros)) -> i64 {
-        let ticks = i64::from(frame.0.since(than.0));
-        frame.1.0 as i64 - than.1.0 as i64 - ticks * self.tick_micros as i64
+    /// The server reported how early the input was that left at `sent` for `tick`.
+    pub fn margin(&mut self, ack: &InputAck, (tick, sent): (Tick, Micros), now: Micros) {
+        self.margins.newest_eighths = Some(ack.margin_eighths);
+        if matches!(ack.margin_eighths, i8::MIN | i8::MAX) && self.margins.reports > 0 {
+            // Beyond what can be said; the truth may be anywhere.
+            return;
+        }
+        let early = i64::from(ack.margin_eighths) * 1_000_000 / (8 * self.tick_hz);
+        let just_in_time = sent.0 as i64 - self.micros_of(tick) + early;
+        self.margins.report(self.least_offset() - just_in_time, now);
     }
 
-    /// The server reported how early an input was.
-    pub fn margin(&mut self, ack: &InputAck) {
-        let wanted = MARGIN_WANTED_EIGHTHS - i64::from(ack.margin_eighths);
-        self.lead_micros += wanted * self.tick_micros as i64 / (8 * STEER_DIVISOR);
-        self.lead_micros = self.lead_micros.clamp(0, LEAD_MICROS_MAX);
+    /// Brings all times up to `now`.
+    pub fn advance(&mut self, now: Micros) {
+        let least = self.least_offset();
+        self.server.towards(least, [SLEW_SHARE; 2], now);
+        let tick_micros = self.tick_micros() as i64;
+        let needed = self.margins.needed().map(|needed| needed + tick_micros / MARGIN_DIVISOR);
+        let inputs = least - needed.unwrap_or(self.lead_first).clamp(0, LEAD_MICROS_MAX);
+        if self.margins.reports <= REPORTS_UNSETTLED {
+            self.inputs = Slew::new(inputs, now);
+        } else {
+            self.inputs.towards(inputs, [SLEW_SHARE; 2], now);
+        }
+        let view = least + self.delay_wanted_micros() as i64;
+        self.view.towards(view, [DELAY_GROWTH_SHARE, SLEW_SHARE], now);
+        let parts = self.parts_of(now.0 as i64 - self.view.offset);
+        self.shown_parts = self.shown_parts.max(parts);
     }
 
-    /// The tick of the newest frame that can have arrived by `now`, and how far into it we are in microseconds.
+    fn delay_wanted_micros(&self) -> u64 {
+        self.tick_micros() + self.lateness.planned_micros()
+    }
+
+    /// How far behind the server's time, as it looks from here, what is told of at every tick is shown.
+    #[must_use]
+    pub fn delay_micros(&self) -> u64 {
+        (self.view.offset - self.server.offset).max(0) as u64
+    }
+
+    /// The moment that is shown of what is told of at every tick; what is told of at a longer cadence is shown later by
+    /// as many ticks as its cadence is longer. As of the last [`Self::advance`].
+    #[must_use]
+    pub fn view_tick(&self) -> ViewTick {
+        ViewTick::after(self.base, self.shown_parts)
+    }
+
+    /// The same, in 256ths of a tick from [`Self::base`].
+    pub(super) fn view_parts(&self) -> i64 {
+        self.shown_parts
+    }
+
+    pub(super) fn base(&self) -> Tick {
+        self.base
+    }
+
+    /// The tick that the server has reached as it looks from here, and how far into it we are in microseconds.
     #[must_use]
     pub fn server_tick(&self, now: Micros) -> (Tick, u64) {
-        let (tick, time) = self.anchor;
-        let passed = now.since(time);
-        (tick.plus((passed / self.tick_micros) as u32), passed % self.tick_micros)
+        self.tick_at(now, self.server.offset)
     }
 
     /// The tick that an input leaving `now` should be for.
     #[must_use]
     pub fn input_tick(&self, now: Micros) -> Tick {
-        self.server_tick(now.plus(self.lead_micros as u64)).0.plus(1)
+        self.input_time(now).0
+    }
+
+    /// The same, and how far this tick has come, in microseconds.
+    #[must_use]
+    pub fn input_time(&self, now: Micros) -> (Tick, u64) {
+        let (tick, into) = self.tick_at(now, self.inputs.offset);
+        (tick.plus(1), into)
+    }
+
+    fn tick_at(&self, now: Micros, offset: i64) -> (Tick, u64) {
+        let micros = now.0 as i64 - offset;
+        let ticks = (micros * self.tick_hz).div_euclid(1_000_000);
+        (self.base.plus(ticks as u32), (micros - ticks * 1_000_000 / self.tick_hz).max(0) as u64)
+    }
+
+    /// How early the newest input was that the server told of, in ticks; negative is late.
+    #[must_use]
+    pub fn margin_ticks(&self) -> Option<f32> {
+        self.margins.newest_eighths.map(|eighths| f32::from(eighths) / 8.0)
+    }
+
+    /// How unevenly frames arrive: the mean of how much later than the quickest they come.
+    #[must_use]
+    pub fn jitter_micros(&self) -> u64 {
+        self.lateness.mean_micros()
     }
 }
 
@@ -95,32 +291,111 @@ impl Clock {
 mod tests {
     use super::*;
 
+    const HZ: u16 = 20;
     const TICK_MICROS: u64 = 50_000;
 
-    fn at(tick: u32, late_micros: u64) -> (Tick, Micros) {
-        (Tick(tick), Micros(u64::from(tick) * TICK_MICROS + late_micros))
+    /// A server whose frames take 10 ms and a client whose inputs take 20 ms, for so many ticks from `from` on.
+    fn run(clock: &mut Clock, ticks: std::ops::Range<u32>, late_micros: impl Fn(u32) -> u64) -> Vec<i64> {
+        let mut margins = Vec::new();
+        for tick in ticks {
+            let arrival = Micros(u64::from(tick) * TICK_MICROS + 10_000 + late_micros(tick));
+            clock.frame(Tick(tick), arrival);
+            clock.advance(arrival);
+            let stamped = clock.input_tick(arrival);
+            let there = arrival.0 as i64 + 20_000;
+            let margin = i64::from(stamped.0) * TICK_MICROS as i64 - there;
+            // A server that had stopped makes its ticks later.
+            let margin = margin + if late_micros(tick) >= 4_000_000 { 4_000_000 } else { 0 };
+            margins.push(margin);
+            let margin_eighths = (margin * 8 / TICK_MICROS as i64).clamp(-128, 127) as i8;
+            let ack = InputAck { seq: 0, held_100us: 0, margin_eighths };
+            clock.margin(&ack, (stamped, arrival), arrival);
+        }
+        margins
     }
 
-    fn fed(late_micros: impl Fn(u32) -> u64, ticks: u32) -> Clock {
-        let mut clock = Clock::new(20, Tick(0), Micros(0));
-        for tick in 1..ticks {
-            let (tick, time) = at(tick, late_micros(tick));
-            clock.frame(tick, time);
-        }
-        clock
+    fn clock() -> Clock {
+        Clock::new(HZ, Tick(0), Micros(0), Micros(10_000))
     }
 
     #[test]
-    fn jitter_does_not_move_it() {
-        let clock =
-            fed(|tick| if tick % 7 == 0 { 10_000 } else { 10_000 + u64::from(tick % 5) * 9_000 }, 400);
-        assert_eq!(clock.server_tick(at(400, 10_000).1), (Tick(400), 0));
+    fn jitter_does_not_move_the_servers_time() {
+        let mut clock = clock();
+        run(&mut clock, 1..400, |tick| if tick % 7 == 0 { 0 } else { u64::from(tick % 5) * 9_000 });
+        let (tick, into) = clock.server_tick(Micros(400 * TICK_MICROS + 10_000));
+        assert_eq!((tick, into), (Tick(400), 0));
+    }
+
+    #[test]
+    fn inputs_come_in_time_and_not_much_earlier() {
+        let mut clock = clock();
+        let margins = run(&mut clock, 1..400, |tick| u64::from(tick * 7 % 5) * 5_000);
+        for margin in &margins[60..] {
+            assert!((0..3 * TICK_MICROS as i64).contains(margin), "{margin} µs early in {margins:?}");
+        }
     }
 
     #[test]
     fn a_server_that_had_stopped_is_met_again() {
+        let mut clock = clock();
         let stop = |tick| if tick < 100 { 0 } else { 4_000_000 };
-        let clock = fed(stop, 100 + 2 * 20 + 2);
-        assert_eq!(clock.server_tick(at(200, 4_000_000).1), (Tick(200), 0));
+        let margins = run(&mut clock, 1..100 + 2 * 20 + 12, stop);
+        assert_eq!(clock.server_tick(Micros(200 * TICK_MICROS + 4_010_000)), (Tick(200), 0));
+        let last = margins[margins.len() - 1];
+        assert!((0..3 * TICK_MICROS as i64).contains(&last), "{last} µs early at the end of {margins:?}");
+    }
+
+    #[test]
+    fn a_stall_and_its_burst_change_nothing() {
+        let mut clock = clock();
+        // Frames 100 to 139 come all at once.
+        let burst =
+            |tick: u32| if (100..140).contains(&tick) { u64::from(140 - tick) * TICK_MICROS } else { 0 };
+        run(&mut clock, 1..100, burst);
+        let before = (clock.server_tick(Micros(4_990_000)), clock.delay_micros());
+        run(&mut clock, 100..150, burst);
+        let after = clock.server_tick(Micros(4_990_000 + 50 * TICK_MICROS));
+        assert_eq!((after.0, after.1), (before.0.0.plus(50), before.0.1));
+        assert!(clock.delay_micros() <= before.1 + 5_000, "{before:?}, then {}", clock.delay_micros());
+    }
+
+    #[test]
+    fn the_view_goes_on_evenly_and_never_back() {
+        let mut clock = clock();
+        let (mut last, mut slowest, mut fastest) = (i64::MIN, f64::MAX, 0.0_f64);
+        for step in 0..4_000_u64 {
+            let now = Micros(10_000 + step * 5_000);
+            let tick = (step / 10) as u32;
+            if step % 10 == 0 {
+                // From the middle on frames come up to 60 ms late.
+                let late = if tick > 200 { u64::from(tick * 7 % 13) * 5_000 } else { 0 };
+                clock.frame(Tick(tick), now.plus(late));
+            }
+            clock.advance(now);
+            let parts = clock.view_tick().since(Tick(0));
+            assert!(parts >= last, "the view went back from {last} to {parts}");
+            if step % 20 == 0 && step > 100 {
+                last = parts;
+            }
+            if step > 100 && step % 200 == 0 {
+                let rate = parts as f64 / (step as f64 / 10.0 * 256.0);
+                (slowest, fastest) = (slowest.min(rate), fastest.max(rate));
+            }
+        }
+        assert!(slowest > 0.85 && fastest < 1.05, "{slowest} to {fastest}");
+        assert!((50_000..150_000).contains(&clock.delay_micros()), "{} µs of delay", clock.delay_micros());
+    }
+
+    #[test]
+    fn offsets_slew_and_jump_only_beyond_the_bound() {
+        let mut slew = Slew::new(0, Micros(0));
+        slew.towards(100_000, [0.05, 0.05], Micros(1_000_000));
+        assert_eq!(slew.offset, 50_000);
+        (0..1000).for_each(|step| slew.towards(100_000, [0.05, 0.05], Micros(1_000_000 + step * 16)));
+        assert_eq!(slew.offset, 50_000 + 999 * 16 / 20);
+        slew.towards(JUMP_MICROS + 40_000, [0.05, 0.05], Micros(1_016_000));
+        assert!(slew.offset < 60_000, "within the bound nothing jumps");
+        slew.towards(-300_000, [0.05, 0.05], Micros(1_016_001));
+        assert_eq!(slew.offset, -300_000);
     }
 }

@@ -10,16 +10,17 @@ use std::sync::Arc;
 
 use super::account::{Happening, Identity, SessionError, State, Stats};
 use super::clock::Clock;
-use super::replica::{FrameSummary, Replica, Slot};
+use super::figures::Meter;
+use super::live::Live;
+use super::replica::{Replica, Slot};
+use super::view::Smoothing;
 use crate::id::NetId;
-use crate::limits::{COMMANDS_PENDING_MAX, INPUT_REFRESH_MICROS, PROTOCOL_VERSION};
+use crate::limits::{COMMANDS_PENDING_MAX, PROTOCOL_VERSION};
 use crate::protocol::Protocol;
 use crate::schema::{Plan, Replicate, ReplicateKinds, Schema};
-use crate::tick::{Micros, Tick, ViewTick};
+use crate::tick::{Micros, ViewTick};
 use crate::wire::codec::{self, CodecError};
-use crate::wire::message::{
-    self, Ack, ClientMessage, Hello, NewTables, Resume, ServerMessage, ViewAge, Welcome,
-};
+use crate::wire::message::{self, ClientMessage, Hello, NewTables, Resume, ServerMessage, Welcome};
 use crate::wire::tables::{Tables, TablesError};
 
 /// A session. All times are the embedder's own clock.
@@ -28,14 +29,18 @@ pub struct Session<P: Protocol> {
     hello: Hello,
     phase: Phase,
     heard_at: Micros,
+    /// When Hello left.
+    greeted_at: Micros,
     outgoing: VecDeque<Vec<u8>>,
     happenings: VecDeque<Happening<P>>,
-    live: Option<Live<P>>,
-    input: P::Input,
+    pub(super) live: Option<Live<P>>,
+    pub(super) input: P::Input,
     input_set: Option<Micros>,
     /// The moment that is shown, where the embedder says so.
-    shown: Option<ViewTick>,
-    stats: Stats,
+    pub(super) shown: Option<ViewTick>,
+    pub(super) smoothing: Smoothing,
+    pub(super) stats: Stats,
+    pub(super) meter: Meter,
 }
 
 /// How far the connection at hand is.
@@ -51,39 +56,8 @@ enum Phase {
     Over(String),
 }
 
-/// What there is only after Welcome.
-struct Live<P: Protocol> {
-    welcome: Welcome,
-    setup: P::Setup,
-    replica: Replica<P::Spawn>,
-    clock: Clock,
-    seq: u16,
-    sent: P::Input,
-    sent_tick: Option<Tick>,
-    sent_at: Option<Micros>,
-    /// Changed inputs on their way: seq and when they were set.
-    in_flight: VecDeque<(u16, Micros)>,
-    frames_unacknowledged: u8,
-    /// Until then, acknowledgements are sent more often than need be: frames came late a moment ago.
-    uneasy_until: Micros,
-    applied: Option<(Tick, Micros)>,
-    /// The tick of the last applied frame; before the first one, a tick of which there is none.
-    resume_at: Tick,
-    rtt_micros: Option<u64>,
-    /// When each of the last inputs was sent, for the round trip.
-    sent_times: VecDeque<(u16, Micros)>,
-}
-
-/// When the clock goes back by more than this, the ticks of inputs go back with it.
-const CORRECTION_TICKS_MAX: i32 = 8;
-/// Inputs whose sending time is remembered.
-const SENT_TIMES_MAX: usize = 64;
-/// A frame that came so much later than the quickest of late may have queued on the way. The server must hear of that
-/// soon; while nothing queues, acknowledgements wait for inputs that are due anyway, since every message costs it a read.
-const LATE_MICROS: u64 = 20_000;
-const UNEASY_MICROS: u64 = 2_000_000;
-/// Frames beyond those that Welcome names that an acknowledgement may then wait for.
-const CALM_FRAMES: u8 = 2;
+/// Happenings that wait for whoever asks; of more, the oldest are forgotten, and counted.
+const HAPPENINGS_MAX: usize = 4096;
 /// Three heartbeats.
 const STALL_MICROS: u64 = 1_500_000;
 
@@ -111,13 +85,16 @@ impl<P: Protocol> Session<P> {
             hello,
             phase: Phase::Opened,
             heard_at: Micros::default(),
+            greeted_at: Micros::default(),
             outgoing: VecDeque::new(),
             happenings: VecDeque::new(),
             live: None,
             input: P::Input::default(),
             input_set: None,
             shown: None,
+            smoothing: Smoothing::default(),
             stats: Stats::default(),
+            meter: Meter::default(),
         })
     }
 
@@ -161,6 +138,7 @@ impl<P: Protocol> Session<P> {
     pub fn handle_message(&mut self, bytes: &[u8], now: Micros) -> Result<(), SessionError> {
         self.stats.received_bytes += bytes.len() as u64;
         self.heard_at = now;
+        self.meter.note(&self.stats, now);
         match message::decode_server(bytes)? {
             ServerMessage::Welcome(welcome) => self.handle_welcome(*welcome, now),
             ServerMessage::Frame(frame) => self.handle_frame(frame, now),
@@ -186,29 +164,11 @@ impl<P: Protocol> Session<P> {
             return Ok(());
         }
         let known = self.live.as_ref().map_or_else(P::tables, |live| Arc::clone(live.replica.tables()));
-        self.live = Some(Live {
-            setup,
-            replica: Replica::new(
-                self.plan.clone(),
-                tables_of(&welcome, known)?,
-                welcome.cadences,
-                welcome.tick,
-                welcome.avatar,
-            ),
-            clock: Clock::new(welcome.tick_hz, welcome.tick, now),
-            seq: 0,
-            sent: P::Input::default(),
-            sent_tick: None,
-            sent_at: None,
-            in_flight: VecDeque::new(),
-            frames_unacknowledged: 0,
-            uneasy_until: now.plus(UNEASY_MICROS),
-            applied: None,
-            resume_at: welcome.tick.minus(1),
-            rtt_micros: None,
-            sent_times: VecDeque::new(),
-            welcome,
-        });
+        self.shown = None;
+        let Welcome { tick_hz, tick, cadences, avatar, .. } = welcome;
+        let replica = Replica::new(self.plan.clone(), tables_of(&welcome, known)?, cadences, tick, avatar);
+        let clock = Clock::new(tick_hz, tick, self.greeted_at, now);
+        self.live = Some(Live::new(welcome, setup, replica, clock, now));
         self.phase = Phase::Welcomed;
         self.happenings.push_back(Happening::Welcomed);
         Ok(())
@@ -225,32 +185,33 @@ impl<P: Protocol> Session<P> {
             .iter()
             .map(|(tick, bytes)| Ok(Happening::Game(*tick, codec::decode(bytes)?)))
             .collect::<Result<Vec<_>, CodecError>>()?;
-        let summary = live.replica.commit(staged);
+        live.seq_used = staged.ack().map(|ack| ack.seq).or(live.seq_used);
+        let summary = live.commit(staged);
         self.stats.updates += summary.changed as u64;
         self.stats.update_bits += summary.slot_bits as u64;
         // The first frame of a session brings everything; only later ones catch up.
         self.stats.resyncs += u64::from(summary.resync && self.stats.frames > 0);
         self.stats.frames += 1;
+        live.present(&events);
         self.happenings.extend(events);
-        live.applied = Some((summary.tick, now));
-        live.resume_at = summary.tick;
-        live.frames_unacknowledged = live.frames_unacknowledged.saturating_add(1);
-        if live.clock.lateness(summary.tick, now) > LATE_MICROS {
-            live.uneasy_until = now.plus(UNEASY_MICROS);
-        }
-        live.clock.frame(summary.tick, now);
-        live.handle_input_ack(&summary, now, &mut self.happenings);
+        live.handle_frame(&summary, now, &mut self.happenings);
         self.happenings.push_back(Happening::Frame(summary));
         match summary.checksum {
             Some(true) => self.stats.checksums += 1,
             Some(false) => {
                 self.stats.mismatches += 1;
                 self.happenings.push_back(Happening::Mismatch);
-                let ask = ClientMessage::<P::Input, P::Command>::Resync { tick: summary.tick };
-                self.outgoing.push_back(codec::encode(&ask));
+                // To ask once is enough, however often it is seen before the question leaves.
+                if self.outgoing.len() < COMMANDS_PENDING_MAX {
+                    let ask = ClientMessage::<P::Input, P::Command>::Resync { tick: summary.tick };
+                    self.outgoing.push_back(codec::encode(&ask));
+                }
             }
             None => {}
         }
+        let forgotten = self.happenings.len().saturating_sub(HAPPENINGS_MAX);
+        self.happenings.drain(..forgotten);
+        self.stats.happenings_forgotten += forgotten as u64;
         Ok(())
     }
 
@@ -258,7 +219,7 @@ impl<P: Protocol> Session<P> {
     pub fn poll_transmit(&mut self, now: Micros) -> Option<Vec<u8>> {
         let bytes = match self.phase {
             Phase::Opened => {
-                self.phase = Phase::Greeted;
+                (self.phase, self.greeted_at) = (Phase::Greeted, now);
                 codec::encode(&ClientMessage::<P::Input, P::Command>::Hello(self.hello.clone()))
             }
             Phase::Greeted | Phase::Over(_) => return None,
@@ -281,7 +242,7 @@ impl<P: Protocol> Session<P> {
 
     /// The moment that is shown from now on, to be said before [`Self::set_input`]: inputs that
     /// [aim](Protocol::aims) are judged by it. For an embedder that shows the newest states as they are, which needs not say
-    /// so, it is the last frame's tick.
+    /// so, it is the last frame's tick; [`Self::view`] says so itself.
     pub fn set_shown(&mut self, view: ViewTick) {
         self.shown = Some(view);
     }
@@ -364,121 +325,10 @@ impl<P: Protocol> Session<P> {
     }
 }
 
-impl<P: Protocol> Live<P> {
-    /// What was on its way is lost, or is not answered any more; the input is to be sent again, changed or not.
-    fn lose_connection(&mut self) {
-        self.frames_unacknowledged = 0;
-        (self.sent_tick, self.sent_at) = (None, None);
-        self.in_flight.clear();
-        self.sent_times.clear();
-    }
-
-    fn handle_input_ack(
-        &mut self,
-        summary: &FrameSummary,
-        now: Micros,
-        happenings: &mut VecDeque<Happening<P>>,
-    ) {
-        let Some(ack) = summary.ack else { return };
-        self.clock.margin(&ack);
-        while let Some((seq, at)) = self.sent_times.front().copied() {
-            let distance = ack.seq.wrapping_sub(seq) as i16;
-            if distance < 0 {
-                break;
-            }
-            self.sent_times.pop_front();
-            if distance == 0 {
-                let sample = now.since(at).saturating_sub(u64::from(ack.held_100us) * 100);
-                self.rtt_micros = Some(self.rtt_micros.map_or(sample, |old| (old * 7 + sample) / 8));
-            }
-        }
-        while let Some((seq, set)) = self.in_flight.front().copied() {
-            if (ack.seq.wrapping_sub(seq) as i16) < 0 {
-                break;
-            }
-            self.in_flight.pop_front();
-            happenings.push_back(Happening::InputSeen(now.since(set)));
-        }
-    }
-
-    /// What is shown by who shows the newest states. Where nothing moves no frames come.
-    fn newest(&self, now: Micros) -> ViewTick {
-        let (tick, held) = (self.clock.server_tick(now).0, self.replica.tick());
-        let tick = if tick.since(held) > CORRECTION_TICKS_MAX { tick } else { held };
-        ViewTick { tick, fraction: 0 }
-    }
-
-    /// An input is due when it changed (once per tick at most), when frames wait for their acknowledgement, or
-    /// when nothing was sent for a while.
-    fn poll_input(
-        &mut self,
-        input: &P::Input,
-        shown: Option<ViewTick>,
-        input_set: &mut Option<Micros>,
-        now: Micros,
-    ) -> Option<Vec<u8>> {
-        let tick = self.clock.input_tick(now);
-        let fresh_tick = self.sent_tick.is_none_or(|sent| {
-            let ahead = tick.since(sent);
-            // Far behind: the server had stopped, and what was sent was for ticks that are still to come.
-            !(-CORRECTION_TICKS_MAX..=0).contains(&ahead)
-        });
-        let changed = *input != self.sent && fresh_tick;
-        let calm = now >= self.uneasy_until;
-        let patience = if calm { CALM_FRAMES } else { 0 };
-        let acknowledge = self.frames_unacknowledged >= self.welcome.ack_every.saturating_add(patience);
-        let refresh_after = if calm && acknowledge { INPUT_REFRESH_MICROS / 2 } else { INPUT_REFRESH_MICROS };
-        let refresh = self.sent_at.is_none_or(|at| now.since(at) >= refresh_after);
-        if !(changed || acknowledge || refresh) {
-            return None;
-        }
-        let ack = (self.frames_unacknowledged > 0).then_some(self.applied).flatten().map(|(applied, at)| {
-            Ack { applied, held_ms: u16::try_from(now.since(at) / 1000).unwrap_or(u16::MAX) }
-        });
-        self.frames_unacknowledged = 0;
-        if !changed && !refresh {
-            let message = ClientMessage::<P::Input, P::Command>::Ack(ack?);
-            return Some(codec::encode(&message));
-        }
-        self.seq = self.seq.wrapping_add(1);
-        if changed {
-            push_bounded(&mut self.in_flight, (self.seq, input_set.take().unwrap_or(now)));
-        }
-        push_bounded(&mut self.sent_times, (self.seq, now));
-        self.sent = if fresh_tick { input.clone() } else { self.sent.clone() };
-        // Ticks of inputs do not run backwards when the clock is corrected a little.
-        let tick = if fresh_tick { tick } else { self.sent_tick.unwrap_or(tick) };
-        self.sent_tick = Some(tick);
-        self.sent_at = Some(now);
-        let (seq, input) = (self.seq, self.sent.clone());
-        let message = if P::aims(&input) {
-            let view = shown.unwrap_or_else(|| self.newest(now));
-            ClientMessage::<P::Input, P::Command>::Aimed {
-                seq,
-                tick,
-                ack,
-                view: ViewAge::of(view, tick),
-                input,
-            }
-        } else {
-            ClientMessage::Input { seq, tick, ack, input }
-        };
-        Some(codec::encode(&message))
-    }
-}
-
 /// The tables of this session: those that Hello named, unless Welcome brought others.
 fn tables_of(welcome: &Welcome, known: Arc<Tables>) -> Result<Arc<Tables>, TablesError> {
     match &welcome.tables {
         None => Ok(known),
         Some(file) => Ok(Arc::new(Tables::from_bytes(file)?)),
     }
-}
-
-/// Remembers the newest few.
-fn push_bounded(times: &mut VecDeque<(u16, Micros)>, newest: (u16, Micros)) {
-    if times.len() >= SENT_TIMES_MAX {
-        times.pop_front();
-    }
-    times.push_back(newest);
 }

@@ -15,7 +15,7 @@ use crate::tick::Tick;
 use crate::wire::bits::{BitReader, BitsError};
 use crate::wire::cadence::Tier;
 use crate::wire::codec;
-use crate::wire::frame::{self, Enter, Header, Move, STILL_GROUP, Slots};
+use crate::wire::frame::{self, Enter, Header, InputAck, Move, STILL_GROUP, Slots};
 use crate::wire::record::{self, Gap};
 use crate::wire::residual::{Decoder, Window};
 use crate::wire::tables::Tables;
@@ -36,6 +36,13 @@ pub struct Staged<S> {
     pub(super) checksum: Option<u32>,
     /// Events with the tick at which they happened, still encoded.
     pub events: Vec<(Tick, Vec<u8>)>,
+}
+
+impl<S> Staged<S> {
+    /// What the server says of this client's inputs.
+    pub(super) fn ack(&self) -> Option<InputAck> {
+        self.summary.ack
+    }
 }
 
 /// A new slot and its window.

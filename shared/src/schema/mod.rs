@@ -23,6 +23,8 @@ pub trait Replicate: Sized {
     fn capture(&self, columns: &mut [i32]);
     /// The value that these columns stand for; skipped fields take their default.
     fn restore(columns: &[i32]) -> Self;
+    /// The same of columns between two states: what a client shows between two ticks.
+    fn restore_between(columns: &[f64]) -> Self;
 }
 
 /// All kinds of one game: an enum with one [`Replicate`] struct per variant. Derive it.
@@ -35,6 +37,8 @@ pub trait ReplicateKinds: Sized {
     fn capture(&self, columns: &mut [i32]);
     /// As [`Replicate::restore`]; `None` for a kind that does not exist.
     fn restore(kind: KindId, columns: &[i32]) -> Option<Self>;
+    /// As [`Replicate::restore_between`].
+    fn restore_between(kind: KindId, columns: &[f64]) -> Option<Self>;
 }
 
 /// A game whose clients need no private state.
@@ -49,6 +53,10 @@ impl Replicate for NoPrivate {
     fn capture(&self, _columns: &mut [i32]) {}
 
     fn restore(_columns: &[i32]) -> Self {
+        Self
+    }
+
+    fn restore_between(_columns: &[f64]) -> Self {
         Self
     }
 }

@@ -97,6 +97,13 @@ macro_rules! bits_value {
 
 bits_value!(u8, u16, u32);
 
+/// What a value is restored from: quanta as they travel, or shares of them, as a view between two states has them.
+pub trait Column: Copy + Into<f64> {}
+
+impl Column for i32 {}
+
+impl Column for f64 {}
+
 /// `value` in quanta, rounded half away from zero, inside `min..=max`.
 #[must_use]
 pub fn to_quanta(value: f64, quantum: f32, min: i32, max: i32) -> i32 {
@@ -104,10 +111,10 @@ pub fn to_quanta(value: f64, quantum: f32, min: i32, max: i32) -> i32 {
     ((value / f64::from(quantum)).round() as i32).clamp(min, max)
 }
 
-/// The inverse of [`to_quanta`].
+/// The inverse of [`to_quanta`], also of what lies between two quanta.
 #[must_use]
-pub fn from_quanta(quanta: i32, quantum: f32) -> f64 {
-    f64::from(quanta) * f64::from(quantum)
+pub fn from_quanta<C: Column>(quanta: C, quantum: f32) -> f64 {
+    quanta.into() * f64::from(quantum)
 }
 
 /// A vector to one column per axis.
@@ -119,7 +126,7 @@ pub fn capture_position<V: PositionValue>(value: V, quantum: f32, min: i32, max:
 
 /// The inverse of [`capture_position`].
 #[must_use]
-pub fn restore_position<V: PositionValue>(columns: &[i32], quantum: f32) -> V {
+pub fn restore_position<V: PositionValue, C: Column>(columns: &[C], quantum: f32) -> V {
     V::from_axes(|axis| from_quanta(columns[axis], quantum) as f32)
 }
 
@@ -131,7 +138,7 @@ pub fn capture_number<N: NumberValue>(value: N, quantum: f32, min: i32, max: i32
 
 /// The inverse of [`capture_number`].
 #[must_use]
-pub fn restore_number<N: NumberValue>(column: i32, quantum: f32) -> N {
+pub fn restore_number<N: NumberValue, C: Column>(column: C, quantum: f32) -> N {
     N::from_f64(from_quanta(column, quantum))
 }
 
@@ -146,10 +153,10 @@ pub fn capture_angle(radians: f32, bits: u8) -> i32 {
 
 /// The inverse of [`capture_angle`], in `-π..π`.
 #[must_use]
-pub fn restore_angle(column: i32, bits: u8) -> f32 {
-    let steps = 1_i32 << bits;
-    let signed = if column * 2 >= steps { column - steps } else { column };
-    (f64::from(signed) / f64::from(steps) * std::f64::consts::TAU) as f32
+pub fn restore_angle<C: Column>(column: C, bits: u8) -> f32 {
+    let (column, steps): (f64, f64) = (column.into(), f64::from(1_i32 << bits));
+    let signed = if column * 2.0 >= steps { column - steps } else { column };
+    (signed / steps * std::f64::consts::TAU) as f32
 }
 
 /// A unit quaternion to the index of its largest component and the three others; the sign is chosen so that
@@ -174,14 +181,14 @@ pub fn capture_rotation(value: Quat, bits: u8, columns: &mut [i32]) {
 
 /// The inverse of [`capture_rotation`].
 #[must_use]
-pub fn restore_rotation(columns: &[i32], bits: u8) -> Quat {
+pub fn restore_rotation<C: Column>(columns: &[C], bits: u8) -> Quat {
     let half = f64::from(rotation_half(bits)) * std::f64::consts::SQRT_2;
-    let dropped = (columns[0] & 3) as usize;
+    let dropped = (columns[0].into() as i64 & 3) as usize;
     let mut parts = [0.0_f32; 4];
     let mut rest = 1.0_f64;
     let others = (0..4).filter(|index| *index != dropped);
     for (column, index) in columns[1..4].iter().zip(others) {
-        let part = f64::from(*column) / half;
+        let part = (*column).into() / half;
         rest -= part * part;
         parts[index] = part as f32;
     }
@@ -203,8 +210,8 @@ pub fn capture_bits<B: BitsValue>(value: B, bits: u8) -> i32 {
 
 /// The inverse of [`capture_bits`].
 #[must_use]
-pub fn restore_bits<B: BitsValue>(column: i32) -> B {
-    B::from_bits(column as u32)
+pub fn restore_bits<B: BitsValue, C: Column>(column: C) -> B {
+    B::from_bits(column.into() as i64 as u32)
 }
 
 /// `bits` ones.

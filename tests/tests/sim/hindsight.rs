@@ -14,7 +14,7 @@ use tickwire_shared::wire::message::{Ack, ClientMessage, ViewAge};
 use tickwire_shared::wire::quantize::restore_rotation;
 use tickwire_shared::{ClientId, NetId, Tick, ViewTick};
 use tickwire_tests::chaos::{ChaosGame, LOOKS_BACK};
-use tickwire_tests::link::Profile;
+use tickwire_tests::link::{Profile, Stall};
 use tickwire_tests::seeds::{Dice, for_seeds, seed_count};
 use tickwire_tests::sim::Sim;
 
@@ -151,10 +151,11 @@ fn looking_back_shows_what_was_shown() {
             let id = sim.join_with(identity, Profile::default());
             sim.run(1 + dice.below(3));
             // Nothing that its program says arrives from now on: the test speaks for it.
-            sim.client(id).up.set_profile(Profile { delay_micros: 1 << 40, ..Profile::default() });
-            let stall_micros = (number == 1).then_some((300_000, 2_000_000));
+            let now = sim.now;
+            sim.client(id).up.set_profile(Profile { delay_micros: 1 << 40, ..Profile::default() }, now);
+            let stall = (number == 1).then_some(Stall { length_micros: 300_000, period_micros: 2_000_000 });
             let delay_micros = u64::from(dice.below(80_000));
-            sim.client(id).down.set_profile(Profile { delay_micros, stall_micros, ..Profile::default() });
+            sim.client(id).down.set_profile(Profile { delay_micros, stall, ..Profile::default() }, now);
         }
         let (mut archive, mut seen) = (Archive::default(), Seen::default());
         for step in 0..400 {

@@ -3,6 +3,7 @@
 mod arena;
 mod budget;
 mod determinism;
+mod feel;
 mod gates;
 mod hindsight;
 mod interest;

@@ -11,7 +11,7 @@ use tickwire_shared::wire::message::ClientMessage;
 use tickwire_shared::wire::tables::Counts;
 use tickwire_shared::wire::training;
 use tickwire_tests::chaos::{Chaos, ChaosGame};
-use tickwire_tests::link::Profile;
+use tickwire_tests::link::{Profile, Stall};
 use tickwire_tests::recordings;
 use tickwire_tests::seeds::{Dice, for_seeds, seed_count};
 use tickwire_tests::sim::{Sim, SimClient};
@@ -20,10 +20,11 @@ const TICKS: u32 = 300;
 const MOBILE: Profile = Profile {
     delay_micros: 40_000,
     jitter_micros: 20_000,
-    rate: 0,
-    stall_micros: Some((700_000, 5_000_000)),
+    rate_bits: None,
+    stall: Some(Stall { length_micros: 700_000, period_micros: 5_000_000 }),
 };
-const NARROW: Profile = Profile { delay_micros: 20_000, jitter_micros: 0, rate: 6_000, stall_micros: None };
+const NARROW: Profile =
+    Profile { delay_micros: 20_000, jitter_micros: 0, rate_bits: Some(48_000), stall: None };
 
 /// What the test does to clients.
 const DISTURBANCES: [&str; 8] = ["join", "leave", "stall", "reset", "socket", "narrow", "command", "input"];
@@ -104,7 +105,9 @@ fn disturb(sim: &mut Sim<ChaosGame>, dice: &mut Dice) -> &'static str {
             "socket"
         }
         6 => {
-            sim.client(id).down.set_profile(if word & 1 == 0 { NARROW } else { Profile::default() });
+            let profile = if word & 1 == 0 { NARROW } else { Profile::default() };
+            let now = sim.now;
+            sim.client(id).down.set_profile(profile, now);
             "narrow"
         }
         7 | 8 => {
@@ -212,8 +215,8 @@ fn come_to_rest(sim: &mut Sim<ChaosGame>) {
         sim.room.handle(Event::Writable { client: *id, writable: true }, now);
         let client = sim.client(*id);
         client.stalled = false;
-        client.down.set_profile(Profile::default());
-        client.up.set_profile(Profile::default());
+        client.down.set_profile(Profile::default(), now);
+        client.up.set_profile(Profile::default(), now);
     }
     // A backlog on the narrow link has to drain first; a checksum comes every three seconds.
     sim.run(100);

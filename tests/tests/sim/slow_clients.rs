@@ -18,7 +18,7 @@ fn percentile(values: &mut [u64], share: f64) -> u64 {
 #[test]
 fn half_the_bandwidth_gets_new_states_not_old_ones() {
     for seed in [4, 5, 6, 7] {
-        let crowd = ArenaConfig { bots: 60, drones: 100, seed, ..ArenaConfig::default() };
+        let crowd = ArenaConfig { bots: 60, drones: 300, size_m: 120, seed, ..ArenaConfig::default() };
         let mut wide = Sim::new(ArenaGame::new(crowd), 30, seed);
         let id = wide.join("wide", Profile::default());
         wide.run(300);
@@ -26,7 +26,7 @@ fn half_the_bandwidth_gets_new_states_not_old_ones() {
 
         let mut narrow = Sim::new(ArenaGame::new(crowd), 30, seed);
         let (rate, rtt_ms) = (bytes_per_s / 2, 50);
-        let profile = Profile { delay_micros: rtt_ms * 500, rate, ..Profile::default() };
+        let profile = Profile { delay_micros: rtt_ms * 500, rate_bits: Some(rate * 8), ..Profile::default() };
         let id = narrow.join("narrow", profile);
         let witness = narrow.join("wide", Profile::default());
         // It joins, which alone takes seconds on such a link, and its rate is found.
@@ -54,7 +54,8 @@ fn half_the_bandwidth_gets_new_states_not_old_ones() {
 #[test]
 fn jitter_alone_pauses_nobody() {
     for (delay_ms, jitter_ms) in [(0, 40), (40, 20), (80, 40)] {
-        let crowd = ArenaConfig { bots: 30, ..ArenaConfig::default() };
+        // All of it is near enough to be told of at every tick.
+        let crowd = ArenaConfig { bots: 30, size_m: 50, ..ArenaConfig::default() };
         let mut sim = Sim::new(ArenaGame::new(crowd), 30, 4);
         let profile =
             Profile { delay_micros: delay_ms * 1000, jitter_micros: jitter_ms * 1000, ..Profile::default() };

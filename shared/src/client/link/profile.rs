@@ -146,7 +146,7 @@ mod tests {
 
     #[test]
     fn refused_with_a_sentence() {
-        let refusal = |text: &str| text.parse::<LinkProfile>().unwrap_err();
+        let refusal = |text: &str| text.parse::<LinkProfile>().expect_err("refused");
         assert_eq!(refusal("moon"), ProfileError::Unknown("moon".into()));
         assert_eq!(refusal("delay=80"), ProfileError::Duration("80".into()));
         assert_eq!(refusal("delay=-1s"), ProfileError::Duration("-1s".into()));
