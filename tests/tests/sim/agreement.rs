@@ -46,7 +46,7 @@ fn the_game_looks_back_to_what_was_drawn() {
     for_seeds(seed_count(3, 30), |seed| {
         let mut dice = Dice::new(seed);
         // With twelve ticks more the slowest would be beyond the cap.
-        let cadences = [[1, 3, 6], [2, 4, 6], [1, 1, 2]][seed as usize % 3];
+        let cadences = [[1, 3, 6], [1, 2, 4], [1, 1, 2]][seed as usize % 3];
         let cadences = Cadences::try_from(cadences).expect("cadences");
         let mut game = ChaosGame::new(seed, 60, 70.0);
         (game.detail, game.veil) = (20.0, 1);
@@ -96,8 +96,7 @@ fn the_game_looks_back_to_what_was_drawn() {
         }
         println!("{alike} alike, {other} not, {unseen} unseen");
         assert!(alike > 5000 && unseen > 1000, "{alike} alike, {unseen} unseen");
-        // A client eases what it had to guess.
-        assert!(other * 10 < alike, "{other} were drawn otherwise, {alike} not");
+        assert_eq!(other, 0, "drawn otherwise, beside {alike} that were not");
     });
 }
 
