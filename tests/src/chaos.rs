@@ -141,9 +141,9 @@ pub struct ChaosGame {
     /// The same, in the order in which it was done.
     #[serde(skip)]
     pub log: Vec<&'static str>,
-    /// Who looked back in the last tick.
+    /// Who looked back in the last tick, with which input, and what there was to be seen.
     #[serde(skip)]
-    pub looked_back: BTreeMap<ClientId, LookedBack>,
+    pub looked_back: BTreeMap<ClientId, (u8, LookedBack)>,
     /// Commands as they came, by client.
     pub commands: BTreeMap<ClientId, Vec<u32>>,
     /// Panics at this tick, to see what becomes of the room.
@@ -347,11 +347,11 @@ impl Game for ChaosGame {
     fn step(&mut self, stage: &mut Stage<'_, Chaos>, inputs: &Inputs<Chaos>) {
         assert!(self.panic_at != Some(stage.tick.0), "a panic that a test asked for");
         self.looked_back.clear();
-        for (client, _) in inputs.held.iter().filter(|(_, input)| Chaos::aims(input)) {
+        for (client, input) in inputs.held.iter().filter(|(_, input)| Chaos::aims(input)) {
             let entities: Vec<_> = stage.world.iter().map(|(key, entity)| (key, entity.id)).collect();
             let mut shown = stage.rewind(*client);
             let looked = entities.into_iter().map(|(key, id)| (id, shown.entity(key)));
-            self.looked_back.insert(*client, looked.collect());
+            self.looked_back.insert(*client, (*input, looked.collect()));
         }
         let mut dice = Dice::new(self.seed.wrapping_mul(0x9E37_79B9).wrapping_add(u64::from(stage.tick.0)));
         for (client, command) in &inputs.commands {

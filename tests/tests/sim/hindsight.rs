@@ -198,7 +198,7 @@ fn compare(
     (view, oldest): (ViewTick, f64),
     seen: &mut Seen,
 ) {
-    let looked_back = room.game().looked_back.get(&client).expect("every client does");
+    let (_, looked_back) = room.game().looked_back.get(&client).expect("every client does");
     let newest = f64::from(tick.0) - 1.0;
     let said = f64::from(tick.0) + view.since(tick) as f64 / 256.0;
     // A room counts in 256ths of a tick.

@@ -1,5 +1,6 @@
 //! The core in virtual time: rooms, clients and links without a socket or a clock.
 
+mod agreement;
 mod arena;
 mod budget;
 mod determinism;
