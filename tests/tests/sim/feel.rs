@@ -219,6 +219,9 @@ fn alone_nothing_is_ever_corrected() {
 /// What is shown may be that far off: half of the runs' worst, in metres, for each tier.
 const REMOTE_P99_M: [f32; 3] = [0.03, 0.06, 0.25];
 
+/// The same of the own avatar: bots push it by hits that nobody can foresee.
+const OWN_P99_M: f32 = 1.0;
+
 #[test]
 fn others_are_shown_where_they_were() {
     for profile in PROFILES {
@@ -239,6 +242,7 @@ fn others_are_shown_where_they_were() {
                     assert!(p99[tier] < REMOTE_P99_M[tier], "{profile}: tier {tier} is off by {p99:?} m");
                 }
                 assert_eq!(seen.held, 0, "{profile}: something stood still for want of news");
+                assert!(own < OWN_P99_M, "{profile}: the avatar is {own} m off");
             }
             assert!(seen.ahead <= 100, "the avatar is {} ticks ahead", seen.ahead);
             let row = (p99, steps, own, figures.corrections.largest, figures.delay_micros[0]);
@@ -250,6 +254,44 @@ fn others_are_shown_where_they_were() {
 }
 
 type Row = ([f32; 3], [f32; 3], f32, f32, u64);
+
+/// From what happens on the server to the frame in which it is drawn.
+#[test]
+fn what_others_do_is_shown_soon() {
+    let mut sim = Sim::new(ArenaGame::new(ArenaConfig { drones: 60, size_m: 300, ..alone() }), HZ, 4);
+    let delay_micros = 40_000;
+    let id = sim.join("ann", Profile { delay_micros, ..Profile::default() });
+    sim.run(300);
+    let mut ages: [Vec<f32>; 3] = [const { Vec::new() }; 3];
+    // The step that makes the state of a tick ends when the tick counter is one further.
+    let tick_micros = 1_000_000 / u64::from(HZ);
+    let (mut tick, mut made) = (sim.tick(), sim.now);
+    for _ in 0..600 {
+        sim.step_with(|sim| {
+            if sim.tick() != tick {
+                (tick, made) = (sim.tick(), sim.now);
+            }
+            let now = sim.now;
+            let Some(view) = sim.client(id).session.view(now) else { return };
+            for entity in view.entities() {
+                let ticks = entity.moment.since(tick.minus(1)) as f32 / 256.0;
+                ages[entity.tier.index()].push(now.since(made) as f32 - ticks * tick_micros as f32);
+            }
+        });
+    }
+    let now = sim.now;
+    let delays = sim.client(id).session.figures(now).delay_micros;
+    for (tier, ages) in ages.iter_mut().enumerate() {
+        let (shown, ideal) = (percentile(ages, 50.0), (delay_micros + delays[tier]) as f32);
+        eprintln!(
+            "tier {tier}: shown {:.1} ms after it happened, of which {:.1} are half a round trip and {:.1} the delay",
+            shown / 1e3,
+            delay_micros as f32 / 1e3,
+            delays[tier] as f32 / 1e3
+        );
+        assert!(shown < ideal + 5_000.0, "tier {tier}: shown {shown} µs late, of {ideal}");
+    }
+}
 
 /// What is written in `BENCHMARKS.md`.
 fn report(profile: &str, rows: &[Row]) {
