@@ -32,6 +32,8 @@ const LEAD_MICROS_MAX: i64 = 1_000_000;
 #[derive(Clone, Debug)]
 pub struct Clock {
     tick_hz: i64,
+    /// From one frame to the next.
+    frame_micros: i64,
     /// Times at the server are counted from this tick.
     base: Tick,
     /// The least offset of this while, of the while before, and when this one began.
@@ -130,16 +132,19 @@ impl Margins {
 }
 
 impl Clock {
-    /// From Welcome's tick rate and tick, received `now`, an answer to what left at `asked`.
+    /// From Welcome's tick rate, ticks from one frame to the next, and tick, received `now`, an answer to what left
+    /// at `asked`.
     #[must_use]
-    pub fn new(tick_hz: u16, tick: Tick, asked: Micros, now: Micros) -> Self {
+    pub fn new(tick_hz: u16, frame_ticks: u32, tick: Tick, asked: Micros, now: Micros) -> Self {
         let tick_hz = i64::from(tick_hz.max(1));
         let offset = now.0 as i64;
         let tick_micros = 1_000_000 / tick_hz;
         let round_trip = i64::try_from(now.since(asked)).unwrap_or(LEAD_MICROS_MAX).min(LEAD_MICROS_MAX);
         let lead_first = round_trip + LEAD_TICKS_FIRST * tick_micros;
+        let frame_micros = i64::from(frame_ticks) * tick_micros;
         Self {
             tick_hz,
+            frame_micros,
             base: tick,
             least: None,
             least_before: None,
@@ -148,7 +153,7 @@ impl Clock {
             while_began: now,
             server: Slew::new(offset, now),
             inputs: Slew::new(offset - lead_first, now),
-            view: Slew::new(offset + tick_micros, now),
+            view: Slew::new(offset + frame_micros, now),
             shown_parts: -256,
             margins: Margins::default(),
             lateness: Lateness::default(),
@@ -225,7 +230,7 @@ impl Clock {
     }
 
     fn delay_wanted_micros(&self) -> u64 {
-        self.tick_micros() + self.lateness.planned_micros()
+        self.frame_micros as u64 + self.lateness.planned_micros()
     }
 
     /// How far behind the server's time, as it looks from here, what is told of at every tick is shown.
@@ -316,7 +321,7 @@ mod tests {
     }
 
     fn clock() -> Clock {
-        Clock::new(HZ, Tick(0), Micros(0), Micros(10_000))
+        Clock::new(HZ, 1, Tick(0), Micros(0), Micros(10_000))
     }
 
     #[test]

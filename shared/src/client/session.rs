@@ -182,7 +182,7 @@ impl<P: Protocol> Session<P> {
         self.shown = None;
         let Welcome { tick_hz, tick, cadences, avatar, .. } = welcome;
         let replica = Replica::new(self.plan.clone(), tables_of(&welcome, known)?, cadences, tick, avatar);
-        let clock = Clock::new(tick_hz, tick, self.greeted_at, now);
+        let clock = Clock::new(tick_hz, cadences.frame_ticks(), tick, self.greeted_at, now);
         self.live = Some(Live::new(welcome, setup, replica, clock, now));
         self.phase = Phase::Welcomed;
         self.happenings.push_back(Happening::Welcomed);

@@ -6,8 +6,10 @@ use std::sync::Mutex;
 
 use glam::Vec2;
 use tickwire_server::arena::{ArenaConfig, ArenaGame};
+use tickwire_server::host::{Room, RoomConfig};
 use tickwire_shared::arena::{ArenaEntity, ArenaInput};
 use tickwire_shared::client::{Freshness, Smoothing};
+use tickwire_shared::wire::cadence::Cadences;
 use tickwire_shared::{ClientId, Micros, NetId, Tick, ViewTick};
 use tickwire_tests::link::Profile;
 use tickwire_tests::seeds::{Dice, for_seeds, seed_count};
@@ -251,6 +253,22 @@ fn others_are_shown_where_they_were() {
         });
         report(profile, &table.into_inner().expect("nobody panicked with it"));
     }
+}
+
+#[test]
+fn two_ticks_a_frame_look_as_smooth() {
+    let arena = ArenaConfig { drones: 40, size_m: 100, ..alone() };
+    let cadences = Cadences::try_from([2, 6, 12]).expect("sensible periods");
+    let config = RoomConfig { tick_hz: HZ, cadences, ..RoomConfig::default() };
+    let room = Room::new(ArenaGame::new(arena), config).expect("a schema that makes sense");
+    let mut sim = Sim::with_room(room, HZ, 6);
+    let id = sim.join("ann", "wifi".parse().expect("a profile"));
+    let mut seen = play(&mut sim, id, 6, 12);
+    let p99 = percentile(&mut seen.remote[0], 99.0);
+    let step = percentile(&mut seen.steps[0], 99.9);
+    eprintln!("a frame every other tick: off by {p99:.3} m, steps of {step:.3} m, {} held", seen.held);
+    assert!(p99 < REMOTE_P99_M[1], "off by {p99} m");
+    assert_eq!(seen.held, 0, "something stood still for want of news");
 }
 
 type Row = ([f32; 3], [f32; 3], f32, f32, u64);
