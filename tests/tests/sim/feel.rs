@@ -85,6 +85,8 @@ struct Seen {
     stalls: Vec<Micros>,
     /// How much others were shown that had not been told of for too long.
     held: usize,
+    /// How much others were shown for which the next state was late.
+    extrapolated: usize,
     /// Largest numbers of ticks that the avatar was ahead, and of looks.
     ahead: u32,
     looks: usize,
@@ -121,6 +123,7 @@ impl Seen {
                 ArenaEntity::Pickup(_) => continue,
             };
             let tier = Some(entity.tier.index());
+            self.extrapolated += usize::from(entity.freshness == Freshness::Extrapolated);
             if entity.freshness == Freshness::Held {
                 self.held += 1;
             } else {
@@ -268,6 +271,10 @@ fn two_ticks_a_frame_look_as_smooth() {
     let step = percentile(&mut seen.steps[0], 99.9);
     eprintln!("a frame every other tick: off by {p99:.3} m, steps of {step:.3} m, {} held", seen.held);
     assert!(p99 < REMOTE_P99_M[1], "off by {p99} m");
+    let drawn: usize = seen.remote.iter().map(Vec::len).sum();
+    let late = seen.extrapolated as f64 / drawn as f64;
+    eprintln!("of what was drawn, {:.1} % was extrapolated", late * 100.0);
+    assert!(late < 0.05, "{late} of what was drawn was late");
     assert_eq!(seen.held, 0, "something stood still for want of news");
 }
 
