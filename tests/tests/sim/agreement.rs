@@ -17,9 +17,12 @@ const CLIENTS: u32 = 5;
 /// So long after a change of how a client is told of an entity, both ends mean the same moment again.
 const SETTLED_STEPS: u32 = 45;
 
-/// How clients are told of entities, and since which step.
+/// How a client is told of an entity, if it is, and since which step.
+type Told = (Option<(Telling, View)>, u32);
+
+/// How clients are told of entities.
 #[derive(Default)]
-struct Changes(BTreeMap<(ClientId, NetId), (Option<(Telling, View)>, u32)>);
+struct Changes(BTreeMap<(ClientId, NetId), Told>);
 
 impl Changes {
     fn note(&mut self, room: &Room<ChaosGame>, client: ClientId, step: u32) {
