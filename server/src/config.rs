@@ -62,6 +62,11 @@ pub struct Config {
     /// How long a room other than the default one stays without clients, those that may come back counted.
     #[serde(with = "units::duration")]
     pub room_empty_after: Duration,
+    /// How long a room without clients goes on ticking before it sleeps until somebody comes.
+    #[serde(with = "units::duration")]
+    pub room_suspend_after: Duration,
+    /// Threads that rooms live on; 0 is one for each core.
+    pub room_workers: usize,
     /// Whether the JSON session may be used.
     pub json_session: JsonSession,
     /// States per second in the JSON session.
@@ -158,8 +163,10 @@ impl Default for Config {
             tick_hz: 30,
             room_capacity: 1000,
             connections_max: 5000,
-            rooms_max: 16,
+            rooms_max: 64,
             room_empty_after: Duration::from_secs(30),
+            room_suspend_after: Duration::from_secs(5),
+            room_workers: 0,
             json_session: JsonSession::Auto,
             json_state_hz: 10,
             allowed_origins: Vec::new(),
@@ -239,9 +246,11 @@ impl Config {
         within("tick_hz", self.tick_hz, 1, 240)?;
         within("room_capacity", self.room_capacity, 1, 100_000)?;
         within("connections_max", self.connections_max, 1, 1_000_000)?;
-        within("rooms_max", self.rooms_max, 1, 1000)?;
+        within("rooms_max", self.rooms_max, 1, 100_000)?;
+        within("room_workers", self.room_workers, 0, 256)?;
         within("json_state_hz", self.json_state_hz, 1, 20)?;
         spans("room_empty_after", self.room_empty_after, Duration::from_millis(10))?;
+        spans("room_suspend_after", self.room_suspend_after, Duration::from_millis(10))?;
         spans("retry_after", self.retry_after, Duration::ZERO)?;
         if self.session_grace > SESSION_GRACE_MAX {
             let grace = format!("{:?}", self.session_grace);

@@ -171,7 +171,7 @@ struct ConfigArgs {
     /// Clients in one room [default: 1000].
     #[arg(long, value_name = "N")]
     room_capacity: Option<usize>,
-    /// Rooms at once [default: 16].
+    /// Rooms at once [default: 64].
     #[arg(long, value_name = "N")]
     rooms_max: Option<usize>,
     /// How long the session of a client whose connection was lost waits for it, at most 30s [default: 15s].

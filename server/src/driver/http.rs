@@ -81,9 +81,9 @@ async fn rooms<P: Protocol>(State(hub): State<Arc<Hub<P>>>) -> Response {
         .into_iter()
         .map(|room| {
             json!({
-                "name": room.name,
+                "name": room.order.name,
                 "players": room.status.clients,
-                "capacity": room.capacity,
+                "capacity": room.order.capacity,
                 "tick": room.status.tick.0,
             })
         })

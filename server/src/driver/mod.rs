@@ -57,13 +57,25 @@ mod lending;
 
 mod link;
 
+mod wanted;
+
 mod rooms;
+
+mod board;
+
+mod worker;
+
+mod agenda;
+
+mod balance;
 
 mod sweep;
 
 mod seats;
 
-mod tick_loop;
+mod tenant;
+
+mod pacer;
 
 mod crew;
 

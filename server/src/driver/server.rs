@@ -10,17 +10,21 @@ use tokio::sync::{Semaphore, watch};
 
 use super::accept::{self, Port};
 use super::arrival::Gate;
+use super::board::Order;
 use super::clock::Clock;
 use super::crew::Packers;
 use super::doorkeeper::Doorkeeper;
 use super::hub::Hub;
 use super::json::Dialect;
 use super::options::{self, SocketOptions};
-use super::rooms::{DEFAULT_ROOM, Rooms, Settings, StartRoom};
+use super::rooms::{MakeTenant, Rooms, Settings};
 use super::tally::Tally;
+use super::tenant::{Make, Tenancy};
 use super::tls::Tls;
 use super::visitors::Visitors;
-use super::{http, metrics, tick_loop};
+use super::wanted::DEFAULT_ROOM;
+use super::worker::Workers;
+use super::{http, metrics};
 use crate::auth::{Authenticator, JwtAuthenticator};
 use crate::config::{AuthMode, Config, ConfigError, Plaintext};
 use crate::host::{GameError, Room, RoomConfig, check_game};
@@ -189,6 +193,8 @@ pub async fn start_with<G: Game>(
     let settings = Settings {
         tick_hz: config.tick_hz,
         capacity: config.room_capacity,
+        seed: config.seed,
+        suspend_after: config.room_suspend_after,
         rooms_max: config.rooms_max,
         empty_after: config.room_empty_after,
         joins_max: places.sessions,
@@ -197,7 +203,9 @@ pub async fn start_with<G: Game>(
         bytes_per_s: u32::try_from(config.limits.bytes_per_s).unwrap_or(u32::MAX),
     };
     let packers = Packers::new(config.replication.packing_threads);
-    let rooms = Rooms::open(settings, clock, packers, room_starter(make_game, room_template(&config)))?;
+    let workers = Workers::hire(config.room_workers, clock)?;
+    let make = tenant_maker(make_game, room_template(&config));
+    let rooms = Rooms::open(settings, clock, (packers, workers), make);
     let (ending, ended) = watch::channel(None);
     let retry_after_ms = u32::try_from(config.retry_after.as_millis()).unwrap_or(u32::MAX);
     let sessions_max = u32::try_from(places.sessions).unwrap_or(u32::MAX);
@@ -348,34 +356,21 @@ fn room_template(config: &Config) -> RoomConfig {
     }
 }
 
-/// Begins rooms on threads of their own.
-fn room_starter<G: Game>(
+/// Makes rooms for their workers.
+fn tenant_maker<G: Game>(
     make_game: impl Fn(&str, u64) -> G + Send + Sync + 'static,
     template: RoomConfig,
-) -> Box<StartRoom<G::Protocol>> {
+) -> Box<MakeTenant<G::Protocol>> {
     let make_game = Arc::new(make_game);
     Box::new(move |rooms, board, joins| {
+        let Order { name, capacity, tick_hz, seed, .. } = board.order().clone();
         let (make_game, template) = (Arc::clone(&make_game), template.clone());
-        let thread = std::thread::Builder::new().name(format!("room {}", board.name()));
-        thread.spawn(move || {
-            let seed = room_seed(template.seed, board.name());
-            let make = || {
-                let config = RoomConfig { name: board.name().to_owned(), seed, ..template };
-                Room::new(make_game(board.name(), seed), config).map_err(|error| error.to_string())
-            };
-            tick_loop::run(make, joins, &rooms, &board);
-        })?;
-        Ok(())
-    })
-}
-
-/// The default room has the configured seed, every other one its own: FNV-1a of its name on top.
-fn room_seed(seed: u64, name: &str) -> u64 {
-    if name == DEFAULT_ROOM {
-        return seed;
-    }
-    name.bytes().fold(seed ^ 0xCBF2_9CE4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01B3)
+        let make: Make<G> = Box::new(move || {
+            let game = make_game(&name, seed);
+            Room::new(game, RoomConfig { name, capacity, tick_hz, seed, ..template })
+                .map_err(|error| error.to_string())
+        });
+        Box::new(Tenancy::new(make, joins, rooms, board))
     })
 }
 

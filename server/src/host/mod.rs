@@ -23,6 +23,8 @@ mod clients;
 
 mod resuming;
 
+mod resting;
+
 mod saved;
 
 pub use counters::{Counters, Inputs, Rewinds};
