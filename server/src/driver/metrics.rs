@@ -16,6 +16,16 @@ pub(super) fn text<P: Protocol>(hub: &Hub<P>) -> String {
     let rooms = hub.rooms.views();
     let mut page = Page(String::new());
     page.gauge("rooms", "Rooms.", rooms.len());
+    let asleep = rooms.iter().filter(|room| room.asleep).count();
+    page.gauge("sleeping_rooms", "Rooms that do not tick because nobody is in them.", asleep);
+    let loads = hub.rooms.worker_loads();
+    let busiest = loads.iter().copied().max().unwrap_or(0);
+    page.gauge(
+        "busiest_worker_ratio",
+        "Load of the busiest thread with rooms, last second.",
+        f64::from(busiest) / 1e3,
+    );
+    page.gauge("workers", "Threads with rooms.", loads.len());
     page.gauge("clients", "Clients in rooms.", rooms.iter().map(|room| room.status.clients).sum::<usize>());
     let away = rooms.iter().map(|room| room.status.away_clients).sum::<usize>();
     page.gauge("away_clients", "Clients that lost their connection and may come back.", away);
@@ -161,7 +171,7 @@ impl Page {
         self.line(format_args!("# TYPE tickwire_{name} {kind}"));
     }
 
-    fn gauge(&mut self, name: &str, help: &str, value: usize) {
+    fn gauge(&mut self, name: &str, help: &str, value: impl Display) {
         self.head(name, help, "gauge");
         self.line(format_args!("tickwire_{name} {value}"));
     }

@@ -29,6 +29,8 @@ mod refresh;
 
 mod http;
 
+mod operator;
+
 mod peer;
 
 mod upgrade;

@@ -1,12 +1,10 @@
 //! Which room somebody asks for: by name, by name and join code, or any with space.
 
-use tickwire_shared::limits::ROOM_BYTES_MAX;
+use tickwire_shared::limits::{ANY_ROOM, ROOM_BYTES_MAX};
 use tickwire_shared::{Close, CloseCode};
 
 /// The room that is always there.
 pub(super) const DEFAULT_ROOM: &str = "main";
-/// Asks for the fullest room that has space.
-const ANY: &str = "*";
 /// Between a private room's name and its join code.
 const CODE_MARK: char = '/';
 /// Letters of a join code: without those that are taken for others.
@@ -33,7 +31,7 @@ impl<'a> Wanted<'a> {
     /// From the words of a Hello.
     pub(super) fn of(room: &'a str) -> Self {
         match room.split_once(CODE_MARK) {
-            _ if room == ANY => Self::Any,
+            _ if room == ANY_ROOM => Self::Any,
             _ if room.is_empty() => Self::Named { name: DEFAULT_ROOM, code: None },
             Some((name, code)) => Self::Named { name, code: Some(code) },
             None => Self::Named { name: room, code: None },

@@ -262,3 +262,108 @@ impl Worker {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, AtomicUsize};
+    use std::time::Instant;
+
+    use super::*;
+
+    /// Works for so long, so often, and notes where.
+    struct Busy {
+        work: Duration,
+        every: u64,
+        home: Arc<AtomicUsize>,
+        visits: Arc<AtomicUsize>,
+        stop: Arc<AtomicBool>,
+    }
+
+    impl Tenant for Busy {
+        fn visit(&mut self, now: Micros) -> Next {
+            if self.stop.load(Ordering::SeqCst) {
+                return Next::Gone;
+            }
+            self.visits.fetch_add(1, Ordering::SeqCst);
+            std::thread::sleep(self.work);
+            Next::At(now.plus(self.every))
+        }
+
+        fn moved(&mut self, worker: usize) {
+            self.home.store(worker, Ordering::SeqCst);
+        }
+    }
+
+    /// Sleeps until it is woken.
+    struct Sleeper(Arc<AtomicUsize>);
+
+    impl Tenant for Sleeper {
+        fn visit(&mut self, _: Micros) -> Next {
+            match self.0.fetch_add(1, Ordering::SeqCst) {
+                3 => panic!("as games do"),
+                _ => Next::Woken,
+            }
+        }
+
+        fn moved(&mut self, _: usize) {}
+    }
+
+    #[allow(clippy::disallowed_methods, reason = "the shell's clock")]
+    fn wait(what: &str, holds: impl Fn() -> bool) {
+        let begun = Instant::now();
+        while !holds() {
+            assert!(begun.elapsed() < Duration::from_secs(40), "never: {what}");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    #[test]
+    fn heavy_rooms_part_and_light_ones_go_on() {
+        let workers = Workers::hire(2, Clock::start()).expect("threads");
+        let stop = Arc::new(AtomicBool::new(false));
+        let counters = || (Arc::new(AtomicUsize::new(9)), Arc::new(AtomicUsize::new(0)));
+        let house = |room, work, every| {
+            let (home, visits) = counters();
+            let tenant = Busy { work, every, home: home.clone(), visits: visits.clone(), stop: stop.clone() };
+            workers.house(room, Box::new(tenant));
+            (home, visits)
+        };
+        // Both on one, since the other one is thought to be busy.
+        workers.desks[1].load.store(900, Ordering::SeqCst);
+        let heavy =
+            [house(1, Duration::from_millis(20), 50_000), house(2, Duration::from_millis(20), 50_000)];
+        let light = house(3, Duration::ZERO, 10_000);
+        let homes = || heavy.each_ref().map(|(home, _)| home.load(Ordering::SeqCst));
+        assert_eq!(homes(), [0, 0]);
+        workers.desks[1].load.store(0, Ordering::SeqCst);
+        wait("apart", || homes()[0] != homes()[1]);
+        let before = light.1.load(Ordering::SeqCst);
+        wait("the light one goes on", || light.1.load(Ordering::SeqCst) > before + 50);
+        stop.store(true, Ordering::SeqCst);
+        wait("all gone", || {
+            [&heavy[0].1, &heavy[1].1, &light.1].iter().all(|visits| Arc::strong_count(visits) == 1)
+        });
+    }
+
+    #[test]
+    fn who_sleeps_is_woken_and_who_panics_is_gone() {
+        let workers = Workers::hire(1, Clock::start()).expect("threads");
+        let visits = Arc::new(AtomicUsize::new(0));
+        workers.house(7, Box::new(Sleeper(visits.clone())));
+        for count in 1..=3 {
+            wait("a visit", || visits.load(Ordering::SeqCst) == count);
+            std::thread::sleep(Duration::from_millis(20));
+            assert_eq!(visits.load(Ordering::SeqCst), count, "nobody woke it");
+            workers.wake(0, 7);
+        }
+        wait("gone", || Arc::strong_count(&visits) == 1);
+        workers.wake(0, 7);
+        workers.wake_all();
+        // The worker lives.
+        let others = Arc::new(AtomicUsize::new(0));
+        workers.house(8, Box::new(Sleeper(others.clone())));
+        wait("a visit", || others.load(Ordering::SeqCst) == 1);
+        drop(workers);
+        wait("the worker is gone, and its rooms", || Arc::strong_count(&others) == 1);
+    }
+}

@@ -26,6 +26,8 @@ mod addresses;
 
 mod crowds;
 
+mod rooms;
+
 mod exhaustion;
 
 mod deadlines;
