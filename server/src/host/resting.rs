@@ -11,7 +11,7 @@ impl<G: Game> Room<G> {
     /// Between two ticks: forgets what clients were told of the past. With clients, those that may come back counted, it
     /// does nothing.
     pub fn rest(&mut self) {
-        if !self.clients.len() == 0 {
+        if self.clients.len() > 0 {
             return;
         }
         self.hindsight = Hindsight::new(&self.game, &self.config);
