@@ -252,7 +252,8 @@ fn operate(sim: &mut Sim<ChaosGame>, lost: &mut BTreeSet<ClientId>, operation: u
             sim.room.handle(Event::Message { client: id, message }, now);
         }
         (4, Some(id)) => sim.room.handle(Event::Writable { client: id, writable: number & 1 == 0 }, now),
-        (5, Some(id)) => sim.client(id).session.set_input(number, now),
+        // Half of them aim, and look back at all there is.
+        (5, Some(id)) => sim.client(id).session.set_input(number | (number & 1) << 7, now),
         (6, Some(id)) => drop(sim.client(id).session.send_command(u32::from(number))),
         // Whose connection is cut opens another one, at once or later; the server may have noticed or not.
         (7, Some(id)) if number >= 20 && lost.contains(&id) => {
