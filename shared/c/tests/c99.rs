@@ -68,7 +68,7 @@ fn options(schema: Bytes) -> SessionOptions {
 }
 
 /// Opens a session, and says what the words for its failure are.
-fn open(options: *const SessionOptions, room: usize) -> (*mut tickwire::Kit, String) {
+fn open(options: *const SessionOptions, room: usize) -> (*mut tickwire::Held, String) {
     let mut words = vec![0x7F_u8; 256];
     // SAFETY: there is that much room.
     let kit = unsafe { tickwire::tickwire_new(options, words.as_mut_ptr().cast(), room) };
