@@ -16,7 +16,7 @@ use std::ptr;
 
 use tickwire_kit::Options;
 use tickwire_shared::Micros;
-use tickwire_shared::client::Freshness;
+use tickwire_shared::client::{Ended, Freshness};
 use tickwire_shared::limits::COLUMNS_MAX;
 use tickwire_shared::untyped::{Blob, Input};
 
@@ -213,6 +213,27 @@ pub unsafe extern "C" fn tickwire_resume(held: *mut Held) -> c_int {
 }
 
 #[unsafe(no_mangle)]
+pub unsafe extern "C" fn tickwire_ended(
+    held: *mut Held,
+    code: c_int,
+    reason: *const c_char,
+    random: u32,
+    now: u64,
+    due: *mut u64,
+) -> c_int {
+    let reason = text(reason).unwrap_or_default();
+    let ended = match u16::try_from(code) {
+        Ok(0) | Err(_) => Ended::Lost,
+        Ok(code) => Ended::Closed { code, reason },
+    };
+    change(held, |held| {
+        let Some(at) = held.kit.ended(ended, random, Micros(now)) else { return 0 };
+        put(due, at.0);
+        1
+    })
+}
+
+#[unsafe(no_mangle)]
 pub unsafe extern "C" fn tickwire_receive(held: *mut Held, data: *const u8, len: usize, now: u64) -> c_int {
     let Some(message) = bytes(data, len) else { return INVALID };
     change(held, |held| if held.receive(message, Micros(now)) { 0 } else { ENDED })
@@ -321,23 +342,23 @@ pub unsafe extern "C" fn tickwire_next_shown_event(
     })
 }
 
-/// A name of the caller's.
-unsafe fn name<'a>(name: *const c_char) -> Option<&'a str> {
-    if name.is_null() {
+/// Text of the caller's.
+unsafe fn text<'a>(text: *const c_char) -> Option<&'a str> {
+    if text.is_null() {
         return None;
     }
     // SAFETY: not null; the caller says that a zero ends it.
-    unsafe { CStr::from_ptr(name) }.to_str().ok()
+    unsafe { CStr::from_ptr(text) }.to_str().ok()
 }
 
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tickwire_kind(held: *const Held, kind: *const c_char) -> c_int {
-    read(held, |held| count(name(kind).and_then(|name| held.kit.kind(name))))
+    read(held, |held| count(text(kind).and_then(|name| held.kit.kind(name))))
 }
 
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tickwire_field(held: *const Held, kind: c_int, field: *const c_char) -> c_int {
-    read(held, |held| count(name(field).and_then(|name| held.kit.field(usize::try_from(kind).ok(), name))))
+    read(held, |held| count(text(field).and_then(|name| held.kit.field(usize::try_from(kind).ok(), name))))
 }
 
 #[unsafe(no_mangle)]

@@ -90,7 +90,17 @@ const RESERVED: [(&str, &[&str]); 12] = [
     ("bincode::", &["shared/src/wire/codec.rs"]),
     ("fastwebsockets", &["server/src/driver/socket/", "client-demo/src/transport"]),
     ("rustls::", &["server/src/driver/", "client-demo/src/transport", "tests/"]),
-    ("tokio::", &["server/src/driver/", "server/src/main.rs", "server/examples/", "client-demo/", "tests/"]),
+    (
+        "tokio::",
+        &[
+            "server/src/driver/",
+            "server/src/main.rs",
+            "server/examples/",
+            "shared/c/tests/",
+            "client-demo/",
+            "tests/",
+        ],
+    ),
     (
         "std::net",
         &[
