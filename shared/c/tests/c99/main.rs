@@ -1,5 +1,7 @@
-//! The header as C99 reads it, the C example over the golden vectors, and what the border makes of nonsense. Needs `cc`, which
-//! Rust's own linking needs too.
+//! The header as C99 reads it, the C examples over the golden vectors and against a server, and what the border makes of nonsense.
+//! Needs `cc`, which Rust's own linking needs too.
+
+mod live;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -24,19 +26,25 @@ fn library() -> PathBuf {
     built.filter(is_ours).max_by_key(age).expect("cargo builds the library beside its test")
 }
 
-#[test]
-fn the_example_in_c_holds_the_golden_states() {
-    let program = env::temp_dir().join(format!("tickwire-vectors-{}", std::process::id()));
+/// An example, compiled; to be deleted after it has run.
+fn compiled(example: &str) -> PathBuf {
+    let program = env::temp_dir().join(format!("tickwire-{example}-{}", std::process::id()));
     let compiled = Command::new("cc")
         .args(["-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-I"])
         .arg(here().join("include"))
-        .arg(here().join("examples/vectors.c"))
+        .arg(here().join(format!("examples/{example}.c")))
         .arg(library())
         .args(["-lpthread", "-ldl", "-lm", "-o"])
         .arg(&program)
         .output()
         .expect("a C compiler, as cc");
     assert!(compiled.status.success(), "{}", String::from_utf8_lossy(&compiled.stderr));
+    program
+}
+
+#[test]
+fn the_example_in_c_holds_the_golden_states() {
+    let program = compiled("vectors");
     let vectors = here().join("../vectors");
     let played = Command::new(&program)
         .args([vectors.join("arena_schema.json"), here().join("../src/arena/arena.tables")])
@@ -68,7 +76,7 @@ fn options(schema: Bytes) -> SessionOptions {
 }
 
 /// Opens a session, and says what the words for its failure are.
-fn open(options: *const SessionOptions, room: usize) -> (*mut tickwire::Kit, String) {
+fn open(options: *const SessionOptions, room: usize) -> (*mut tickwire::Held, String) {
     let mut words = vec![0x7F_u8; 256];
     // SAFETY: there is that much room.
     let kit = unsafe { tickwire::tickwire_new(options, words.as_mut_ptr().cast(), room) };
@@ -117,8 +125,17 @@ fn nothing_that_is_not_there_is_read_or_written() {
         assert_eq!(tickwire::tickwire_field(kit, 1, c"hp".as_ptr()), 2);
         assert_eq!(tickwire::tickwire_field(kit, -1, c"velocity".as_ptr()), 1);
         assert_eq!(tickwire::tickwire_field(kit, 99, c"hp".as_ptr()), -1);
+        assert_eq!(tickwire::tickwire_ended(ptr::null_mut(), 0, ptr::null(), 5, 0, ptr::null_mut()), -1);
+        let mut due = 0;
+        let away = c"server going away; retry_after_ms=2000".as_ptr();
+        assert_eq!(tickwire::tickwire_ended(kit, 1001, away, 5, 7, &mut due), 1);
+        assert!(due >= 2_000_007, "{due}");
+        assert_eq!(tickwire::tickwire_ended(kit, -7, ptr::null(), 0, 7, &mut due), 1);
+        assert_eq!((due, tickwire::tickwire_state(kit, 7)), (7, 0));
         assert_eq!(tickwire::tickwire_receive(kit, [9, 9].as_ptr(), 2, 0), -2);
         assert_ne!(*tickwire::tickwire_error(kit), 0);
+        assert_eq!(tickwire::tickwire_state(kit, 7), 4);
+        assert_eq!(tickwire::tickwire_ended(kit, 0, ptr::null(), 0, 7, ptr::null_mut()), 0);
         tickwire::tickwire_free(kit);
         tickwire::tickwire_free(ptr::null_mut());
     }
