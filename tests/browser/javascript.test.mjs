@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { after, before, test } from 'node:test';
+import { after, afterEach, before, test } from 'node:test';
 import { browse, serve, way } from './world.mjs';
 
 const shared = new URL('../../shared/', import.meta.url).pathname;
@@ -34,6 +34,9 @@ after(async () => {
   await server?.stop();
   files?.stop();
 });
+
+// What a failed test left open would draw on, and take the next one's time.
+afterEach(() => Promise.all(browser.contexts().map(context => context.close())));
 
 /** The example's page, at the server that is named; `problems` is what went wrong in it. */
 async function open(url) {

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { after, before, test } from 'node:test';
+import { after, afterEach, before, test } from 'node:test';
 import { browse, join, serve, stats, until, way } from './world.mjs';
 
 const PICTURES = process.env.TICKWIRE_PICTURES;
@@ -20,6 +20,9 @@ after(async () => {
   road?.close();
   await server?.stop();
 });
+
+// What a failed test left open would draw on, and take the next one's time.
+afterEach(() => Promise.all(browser.contexts().map(context => context.close())));
 
 function picture(name, bytes) {
   if (!PICTURES) return;
