@@ -118,7 +118,7 @@ const RESERVED: [(&str, &[&str]); 12] = [
     ("Instant", &["server/src/driver/", "shared/examples/", "client-demo/", "tests/"]),
     ("std::thread", &["server/src/driver/", "shared/examples/", "client-demo/", "tests/", "xtask/"]),
     ("HashMap", &["server/src/driver/", "client-demo/", "tests/"]),
-    ("wasm_bindgen", &["client-demo/", "shared/js/"]),
+    ("wasm_bindgen", &["client-demo/", "shared/js/", "xtask/"]),
     ("serde_json", &["shared/kit/", "server/", "client-demo/", "tests/"]),
     ("unbounded", &["tests/tests/tidy/"]),
 ];
