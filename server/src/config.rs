@@ -10,6 +10,7 @@ use std::time::Duration;
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
 use serde::{Deserialize, Serialize};
+use tickwire_shared::arena::SIZE_M;
 
 mod replication;
 
@@ -271,7 +272,7 @@ impl Config {
         self.tls.validate()?;
         self.proxy.validate()?;
         self.auth.validate(self.is_public())?;
-        within("arena.size_m", self.arena.size_m, 50, 4000)?;
+        within("arena.size_m", self.arena.size_m, *SIZE_M.start(), *SIZE_M.end())?;
         within("arena.bots", self.arena.bots, 0, 1000)?;
         within("arena.drones", self.arena.drones, 0, 10_000)?;
         within("arena.pickups", self.arena.pickups, 0, 1000)?;

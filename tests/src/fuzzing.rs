@@ -4,12 +4,16 @@
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 
+use tickwire_server::arena::{ArenaConfig, ArenaGame};
 use tickwire_server::driver::fuzzing::{self as shell, Heard};
-use tickwire_server::host::{Event, Output, Room, RoomConfig};
+use tickwire_server::host::{Event, Output, Rewinds, Room, RoomConfig};
+use tickwire_server::simulation::Game;
+use tickwire_shared::arena::{Arena, ArenaInput};
 use tickwire_shared::client::{Identity, Replica, Session};
+use tickwire_shared::limits::{COMMANDS_PENDING_MAX, ROSTER_MAX};
 use tickwire_shared::wire::codec;
-use tickwire_shared::wire::message::{Ack, ClientMessage, ResumeToken};
-use tickwire_shared::{ClientId, Micros, Tick};
+use tickwire_shared::wire::message::{ClientMessage, ResumeToken};
+use tickwire_shared::{ClientId, Micros, Protocol, Tick};
 
 use crate::chaos::{Chaos, ChaosGame};
 use crate::link::Profile;
@@ -19,19 +23,25 @@ const CLIENT: ClientId = ClientId(1);
 /// Operations of one run at most: longer inputs only take longer.
 const OPERATIONS_MAX: usize = 400;
 
+/// True messages of a server's that `session` may hear.
+const TOLD_MAX: usize = 90;
+const TICK_MICROS: u64 = 33_333;
+
 thread_local! {
     static REPLICA: Replica<u16> = replica();
-    static ROOM: RefCell<Room<ChaosGame>> = RefCell::new(room_with_client(1).0);
+    static ROOM: RefCell<(Room<ChaosGame>, Session<Chaos>)> = RefCell::new(chaos(1));
+    static CHAOS: Vec<Vec<u8>> = told(chaos(1));
+    static ARENA: Vec<Vec<u8>> = told(arena());
 }
 
 /// A room with one client in it, and that client's session.
-fn room_with_client(seed: u64) -> (Room<ChaosGame>, Session<Chaos>) {
+fn room_with_client<G: Game>(game: G, seed: u64) -> (Room<G>, Session<G::Protocol>) {
     let config =
         RoomConfig { name: "fuzz".to_owned(), tick_hz: 30, capacity: 9, seed, ..RoomConfig::default() };
-    let mut room = Room::new(ChaosGame::new(seed, 25, 0.0), config).expect("a schema");
-    let mut session = Session::<Chaos>::new(Identity::default()).expect("a schema");
+    let mut room = Room::new(game, config).expect("a schema");
+    let mut session = Session::<G::Protocol>::new(Identity::default()).expect("a schema");
     let hello = session.poll_transmit(Micros(0)).expect("Hello comes first");
-    if let Ok(ClientMessage::<u8, u32>::Hello(hello)) = codec::decode(&hello) {
+    if let Ok(ClientMessage::<InputOf<G>, CommandOf<G>>::Hello(hello)) = codec::decode(&hello) {
         room.handle(
             Event::Join { client: CLIENT, hello, resume: ResumeToken([0; 16]), subject: None },
             Micros(0),
@@ -40,18 +50,48 @@ fn room_with_client(seed: u64) -> (Room<ChaosGame>, Session<Chaos>) {
     (room, session)
 }
 
+type InputOf<G> = <<G as Game>::Protocol as Protocol>::Input;
+type CommandOf<G> = <<G as Game>::Protocol as Protocol>::Command;
+
+fn chaos(seed: u64) -> (Room<ChaosGame>, Session<Chaos>) {
+    room_with_client(ChaosGame::new(seed, 25, 0.0), seed)
+}
+
+fn arena() -> (Room<ArenaGame>, Session<Arena>) {
+    let crowd = ArenaConfig { size_m: 50, bots: 4, drones: 6, pickups: 3, ..ArenaConfig::default() };
+    room_with_client(ArenaGame::new(crowd), 1)
+}
+
+/// A tick, and what the client at hand hears and says of it. What it is told is kept in `told`.
+fn converse<G: Game>(room: &mut Room<G>, session: &mut Session<G::Protocol>, told: &mut Vec<Vec<u8>>) {
+    let now = Micros(u64::from(room.status().tick.0) * TICK_MICROS);
+    room.tick(now);
+    while let Some(output) = room.poll_output() {
+        if let Output::Send { client: CLIENT, bytes } = output {
+            session.handle_message(bytes, now).expect("the server's own message");
+            told.push(bytes.to_vec());
+        }
+    }
+    while session.poll_happening().is_some() {}
+    while let Some(bytes) = session.poll_transmit(now) {
+        let message = codec::decode(&bytes).expect("the client's own message");
+        room.handle(Event::Message { client: CLIENT, message }, now);
+    }
+}
+
+/// What the client of a room is told in its first seconds.
+fn told<G: Game>((mut room, mut session): (Room<G>, Session<G::Protocol>)) -> Vec<Vec<u8>> {
+    let mut told = Vec::new();
+    while told.len() < TOLD_MAX {
+        converse(&mut room, &mut session, &mut told);
+    }
+    told
+}
+
 /// A client in the middle of its session.
 fn replica() -> Replica<u16> {
-    let (mut room, mut session) = room_with_client(1);
-    for tick in 1..40_u64 {
-        room.tick(Micros(tick * 33_333));
-        while let Some(Output::Send { bytes, .. }) = room.poll_output() {
-            session.handle_message(bytes, Micros(tick * 33_333)).expect("own message");
-        }
-        let ack = Ack { applied: Tick(tick as u32), held_ms: 0 };
-        let message = ClientMessage::Ack(ack);
-        room.handle(Event::Message { client: CLIENT, message }, Micros(tick * 33_333));
-    }
+    let (mut room, mut session) = chaos(1);
+    (1..40).for_each(|_| converse(&mut room, &mut session, &mut Vec::new()));
     session.replica().expect("welcomed").clone()
 }
 
@@ -72,7 +112,7 @@ pub fn handshake(bytes: &[u8]) {
     let status = shell::request(bytes);
     assert!(matches!(status, 101 | 400 | 403 | 405 | 426), "{status}");
     let Ok(ClientMessage::<u8, u32>::Hello(hello)) = codec::decode(bytes) else { return };
-    let (mut room, _) = room_with_client(1);
+    let (mut room, _) = chaos(1);
     let newcomer = ClientId(2);
     room.handle(
         Event::Join { client: newcomer, hello, resume: ResumeToken([1; 16]), subject: None },
@@ -101,49 +141,69 @@ pub fn socket(bytes: &[u8]) {
     }
 }
 
-/// Bytes as messages for a client's session from its first moment on: a length, a message, and so on. The first
-/// bit of a length puts the true Welcome before it.
+/// Bytes as messages for a client's session from its first moment on, in two games: a length, a message, and so on. The first
+/// bit of a length lets the true server say something before it; a length of 0 is another connection.
 pub fn session(bytes: &[u8]) {
-    let (mut room, mut session) = room_with_client(1);
-    room.tick(Micros(0));
-    let mut welcome = Vec::new();
-    while let Some(output) = room.poll_output() {
-        if let Output::Send { bytes, .. } = output {
-            welcome.push(bytes.to_vec());
-        }
-    }
-    let mut rest = bytes;
-    let mut now = Micros(1);
+    CHAOS.with(|told| listen::<Chaos>(told, bytes, u8::from));
+    ARENA.with(|told| {
+        listen::<Arena>(told, bytes, |word| ArenaInput {
+            walk: [word as i8 / 2, 0],
+            aim: u16::from(word),
+            fire: word & 1 == 1,
+        });
+    });
+}
+
+fn listen<P: Protocol>(told: &[Vec<u8>], bytes: &[u8], input: impl Fn(u8) -> P::Input) {
+    let mut session = Session::<P>::new(Identity::default()).expect("a schema");
+    let (mut told, mut rest, mut now) = (told.iter(), bytes, Micros(1));
+    let _ = session.poll_transmit(now);
     while let Some((&length, after)) = rest.split_first() {
-        now = now.plus(33_333);
-        if length & 0x80 != 0 {
-            for message in &welcome {
-                // Refused a second time.
-                let _ = session.handle_message(message, now);
-            }
-        }
+        now = now.plus(TICK_MICROS);
         let (message, after) = after.split_at(usize::from(length & 0x7F).min(after.len()));
         // Whatever it says, it must not panic, and the session must still have something to send or nothing.
-        let _ = session.handle_message(message, now);
-        while session.poll_happening().is_some() {}
-        while session.poll_transmit(now).is_some() {}
-        let _ = session.entities().count();
+        if length & 0x80 != 0
+            && let Some(message) = told.next()
+        {
+            let _ = session.handle_message(message, now);
+        }
+        match length {
+            0 => drop(session.resume()),
+            0x80 => {}
+            _ => drop(session.handle_message(message, now)),
+        }
+        session.set_input(input(length), now);
+        look(&mut session, now);
         rest = after;
     }
 }
 
-/// Bytes as a client's message to a room that goes on.
-pub fn message(bytes: &[u8]) {
-    let Ok(message) = codec::decode::<ClientMessage<u8, u32>>(bytes) else { return };
-    ROOM.with_borrow_mut(|room| {
+/// All that an embedder asks for a picture.
+fn look<P: Protocol>(session: &mut Session<P>, now: Micros) {
+    while session.poll_happening().is_some() {}
+    let shown = session.view(now).map_or(0, |view| view.entities().count() + view.told().count());
+    assert!(shown <= 3 * ROSTER_MAX, "{shown} entities");
+    while session.poll_shown_event().is_some() {}
+    let _ = (session.entities().count(), session.figures(now), session.private());
+    let sent = std::iter::from_fn(|| session.poll_transmit(now)).take(COMMANDS_PENDING_MAX + 9).count();
+    assert!(sent < COMMANDS_PENDING_MAX + 9, "there is always more to send");
+}
+
+/// Bytes as one more message of a client's in a room that goes on. What that client says of itself besides is true, and
+/// what it is told stays readable. Says by which moments were judged what it looked at.
+pub fn message(bytes: &[u8]) -> Rewinds {
+    let Ok(message) = codec::decode::<ClientMessage<u8, u32>>(bytes) else { return Rewinds::default() };
+    ROOM.with_borrow_mut(|(room, session)| {
         if room.status().ended || room.status().clients == 0 {
-            *room = room_with_client(u64::from(room.status().tick.0)).0;
+            (*room, *session) = chaos(u64::from(room.status().tick.0));
         }
-        let now = Micros(u64::from(room.status().tick.0) * 33_333);
+        let now = Micros(u64::from(room.status().tick.0) * TICK_MICROS);
         room.handle(Event::Message { client: CLIENT, message }, now);
-        room.tick(now);
-        while room.poll_output().is_some() {}
-    });
+        // What is stamped far ahead has its tick at last, or not.
+        let ticks = 1 + bytes.last().map_or(0, |last| last % 64);
+        (0..ticks).for_each(|_| converse(room, session, &mut Vec::new()));
+        room.counters().rewinds
+    })
 }
 
 /// Bytes as operations on a simulation, compared with the oracle at every tick: one byte an operation. Says how many
@@ -192,7 +252,8 @@ fn operate(sim: &mut Sim<ChaosGame>, lost: &mut BTreeSet<ClientId>, operation: u
             sim.room.handle(Event::Message { client: id, message }, now);
         }
         (4, Some(id)) => sim.room.handle(Event::Writable { client: id, writable: number & 1 == 0 }, now),
-        (5, Some(id)) => sim.client(id).session.set_input(number, now),
+        // Half of them aim, and look back at all there is.
+        (5, Some(id)) => sim.client(id).session.set_input(number | (number & 1) << 7, now),
         (6, Some(id)) => drop(sim.client(id).session.send_command(u32::from(number))),
         // Whose connection is cut opens another one, at once or later; the server may have noticed or not.
         (7, Some(id)) if number >= 20 && lost.contains(&id) => {

@@ -1,5 +1,6 @@
 //! The workspace's own tasks: `cargo xtask page` builds the browser client into the place from which the server's next build
-//! embeds it, `cargo xtask demo` does that and starts the server. No other task needs more than cargo.
+//! embeds it, `cargo xtask demo` does that and starts the server, `cargo xtask js` builds the package for JavaScript. No other task
+//! needs more than cargo.
 
 mod bundle;
 
@@ -9,10 +10,17 @@ use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
+use toolchain::Program;
+
 const USAGE: &str = "\
 cargo xtask page             builds the browser client; the next build of the server embeds it
 cargo xtask demo [FLAGS]     builds it and the server, and starts the server with these flags
-cargo xtask demo --open      the same, and opens the page in the default browser";
+cargo xtask demo --open      the same, and opens the page in the default browser
+cargo xtask js               builds the package for JavaScript in shared/js/pkg";
+
+/// The browser client, and the client for JavaScript.
+const PAGE: Program = Program { package: "tickwire-demo", features: "window" };
+const JS: Program = Program { package: "tickwire-js", features: "" };
 
 type Outcome = Result<(), Box<dyn Error>>;
 
@@ -22,6 +30,7 @@ fn main() -> ExitCode {
     let rest: Vec<String> = arguments.collect();
     let outcome = match task.as_str() {
         "page" if rest.is_empty() => page(),
+        "js" if rest.is_empty() => js(),
         "demo" => page().and_then(|()| demo(rest)),
         _ => {
             eprintln!("{USAGE}");
@@ -57,9 +66,23 @@ fn run(command: &mut Command) -> Outcome {
 }
 
 fn page() -> Outcome {
-    let program = toolchain::find()?.build(&root())?;
-    let total = bundle::make(&program, &root().join("client-demo/web"), &root().join("server/page"))?;
+    let program = toolchain::find()?.build(&PAGE, &root())?;
+    let total = bundle::page(&program, &root().join("client-demo/web"), &root().join("server/page"))?;
     println!("the page is built: {:.2} MiB to transfer; the next build of the server embeds it", total);
+    Ok(())
+}
+
+fn js() -> Outcome {
+    let (home, folder) = (root().join("shared/js"), root().join("shared/js/pkg"));
+    let said = format!("\"version\": \"{}\"", env!("CARGO_PKG_VERSION"));
+    if !std::fs::read_to_string(home.join("package.json"))?.contains(&said) {
+        return Err(format!("shared/js/package.json is of another version: {said} is the workspace's").into());
+    }
+    let program = toolchain::find()?.build(&JS, &root())?;
+    let ours = ["package.json", "README.md"].map(|file| home.join(file));
+    let licences = ["LICENSE-MIT", "LICENSE-APACHE"].map(|file| root().join(file));
+    bundle::package(&program, &[ours, licences].concat(), &folder)?;
+    println!("the package is in {}: `npm install` takes that folder", folder.display());
     Ok(())
 }
 

@@ -22,7 +22,15 @@ or, on Debian,
   apt-get install --no-install-recommends rustc-web rust-web-src lld
 and then this command again.";
 
-/// A compiler that can build the page.
+/// What is to be built.
+pub(crate) struct Program {
+    /// A package with a library.
+    pub(crate) package: &'static str,
+    /// Features of it.
+    pub(crate) features: &'static str,
+}
+
+/// A compiler that can build for browsers.
 pub(crate) enum Toolchain {
     /// The compiler at hand has the target's library.
     Target,
@@ -51,12 +59,12 @@ fn printed(command: &mut Command) -> Option<String> {
 }
 
 impl Toolchain {
-    /// Builds the client; says where the program is.
-    pub(crate) fn build(&self, root: &Path) -> Result<PathBuf, Box<dyn Error>> {
+    /// Builds a program; says where it is.
+    pub(crate) fn build(&self, program: &Program, root: &Path) -> Result<PathBuf, Box<dyn Error>> {
         let mut command = cargo();
         // The library alone: with an rlib beside it there would be no link-time optimisation.
-        command.args(["rustc", "-p", "tickwire-demo", "--lib", "--crate-type", "cdylib"]);
-        command.args(["--features", "window", "--profile", PROFILE, "--target", TARGET]);
+        command.args(["rustc", "-p", program.package, "--lib", "--crate-type", "cdylib"]);
+        command.args(["--features", program.features, "--profile", PROFILE, "--target", TARGET]);
         // Flags meant for this machine would replace those for the target.
         command.env_remove("RUSTFLAGS").env_remove("CARGO_ENCODED_RUSTFLAGS");
         command.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", FEATURES);
@@ -67,6 +75,7 @@ impl Toolchain {
         }
         run(&mut command)?;
         let folder = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
-        Ok(root.join(folder).join(TARGET).join(PROFILE).join("tickwire_demo.wasm"))
+        let file = format!("{}.wasm", program.package.replace('-', "_"));
+        Ok(root.join(folder).join(TARGET).join(PROFILE).join(file))
     }
 }

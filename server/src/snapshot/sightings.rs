@@ -50,6 +50,8 @@ struct Edit {
     change: Change,
 }
 
+const _: () = assert!(size_of::<Edit>() * EDITS_MAX <= 128 * 1024, "as CONFIG.md says");
+
 /// One client's last edits.
 #[derive(Debug, Default)]
 pub(super) struct Sightings {

@@ -2,7 +2,7 @@
  * The Tickwire client for C: bytes and times in, the world and bytes out. No socket, no clock, no thread. Any game, by its
  * schema (what `tickwire-server schema --json` prints); inputs, commands, events and spawns are the game's own bytes.
  *
- * Link with libtickwire.a (`cargo build --release -p tickwire-c`). shared/c/examples/vectors.c is a whole program.
+ * Link with libtickwire.a (`cargo build --release -p tickwire-c`). shared/c/examples/play.c is a whole program.
  *
  * A session belongs to one thread at a time. Times are microseconds of a clock of yours that only goes forward. Functions
  * that return int return TICKWIRE_* below 0 when they failed; tickwire_error() has the words. Nothing here aborts the
@@ -54,6 +54,10 @@ const char *tickwire_error(const tickwire_session *session);
 
 /* Another connection in place of one that has ended: Hello goes first again. 1 if it asks to go on with an earlier session. */
 int tickwire_resume(tickwire_session *session);
+/* A connection ended, or did not come about: with this close code (0 where there was none) and reason (may be null). `random`
+ * is any number, another one each time. 1, and when to open another one and call tickwire_resume; 0 when there is no point: the
+ * session is then refused. */
+int tickwire_ended(tickwire_session *session, int code, const char *reason, uint32_t random, uint64_t now_us, uint64_t *due_us);
 /* A binary message arrived. 0, or TICKWIRE_ENDED. */
 int tickwire_receive(tickwire_session *session, const uint8_t *data, size_t len, uint64_t now_us);
 /* The next message to send, one binary message each. 1 if there is one. To be called until it gives none. */

@@ -1,5 +1,5 @@
 //! The border to C: `include/tickwire.h`, function by function. Null pointers, lengths and indices are checked, and a panic does not
-//! leave. What stands behind it is [`Kit`], which is safe code. The only crate with `unsafe` for that reason.
+//! leave. What stands behind it is [`tickwire_kit`], which is safe code. The only crate with `unsafe` for that reason.
 
 #![allow(clippy::missing_safety_doc, reason = "the header says what callers owe, once for all functions")]
 #![allow(
@@ -8,18 +8,19 @@
 )]
 #![allow(missing_docs, reason = "the header is the documentation")]
 
-mod kit;
+mod held;
 
 use std::ffi::{CStr, c_char, c_int};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 
+use tickwire_kit::Options;
 use tickwire_shared::Micros;
+use tickwire_shared::client::{Ended, Freshness};
 use tickwire_shared::limits::COLUMNS_MAX;
 use tickwire_shared::untyped::{Blob, Input};
 
-pub use kit::Kit;
-use kit::Options;
+pub use held::Held;
 
 const INVALID: c_int = -1;
 const ENDED: c_int = -2;
@@ -85,26 +86,26 @@ pub struct Shown {
 }
 
 /// Works on a session that may change.
-unsafe fn change(kit: *mut Kit, work: impl FnOnce(&mut Kit) -> c_int) -> c_int {
+unsafe fn change(held: *mut Held, work: impl FnOnce(&mut Held) -> c_int) -> c_int {
     // SAFETY: null, or from `tickwire_new` and not yet freed; no other thread uses it meanwhile.
-    let Some(kit) = (unsafe { kit.as_mut() }) else { return INVALID };
-    if kit.broken {
+    let Some(held) = (unsafe { held.as_mut() }) else { return INVALID };
+    if held.broken {
         return PANIC;
     }
-    catch_unwind(AssertUnwindSafe(|| work(kit))).unwrap_or_else(|_| {
-        kit.broken = true;
+    catch_unwind(AssertUnwindSafe(|| work(held))).unwrap_or_else(|_| {
+        held.broken = true;
         PANIC
     })
 }
 
 /// Looks at a session; what looks cannot leave it half changed.
-unsafe fn read(kit: *const Kit, work: impl FnOnce(&Kit) -> c_int) -> c_int {
+unsafe fn read(held: *const Held, work: impl FnOnce(&Held) -> c_int) -> c_int {
     // SAFETY: as in `change`.
-    let Some(kit) = (unsafe { kit.as_ref() }) else { return INVALID };
-    if kit.broken {
+    let Some(held) = (unsafe { held.as_ref() }) else { return INVALID };
+    if held.broken {
         return PANIC;
     }
-    catch_unwind(AssertUnwindSafe(|| work(kit))).unwrap_or(PANIC)
+    catch_unwind(AssertUnwindSafe(|| work(held))).unwrap_or(PANIC)
 }
 
 /// What the caller has at `data`.
@@ -163,12 +164,12 @@ pub unsafe extern "C" fn tickwire_new(
     options: *const SessionOptions,
     error: *mut c_char,
     error_room: usize,
-) -> *mut Kit {
+) -> *mut Held {
     let open = || {
         // SAFETY: null, or the caller's options.
         let options = unsafe { options.as_ref() }.ok_or("the options are null")?;
         let part = |part: Bytes| bytes(part.data, part.len).ok_or("an option is null but has a length");
-        Kit::new(&Options {
+        Held::new(&Options {
             schema: part(options.schema)?,
             tables: part(options.tables)?,
             input: part(options.input)?,
@@ -180,8 +181,8 @@ pub unsafe extern "C" fn tickwire_new(
     };
     let opened = catch_unwind(AssertUnwindSafe(open)).unwrap_or_else(|_| Err("a bug in tickwire".to_owned()));
     let words = match opened {
-        Ok(kit) => return Box::into_raw(Box::new(kit)),
-        Err(words) => kit::words(&words),
+        Ok(held) => return Box::into_raw(Box::new(held)),
+        Err(words) => held::words(&words),
     };
     if !error.is_null() && error_room > 0 {
         let fits = words.as_bytes().len().min(error_room - 1);
@@ -192,40 +193,61 @@ pub unsafe extern "C" fn tickwire_new(
 }
 
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn tickwire_free(kit: *mut Kit) {
-    if !kit.is_null() {
+pub unsafe extern "C" fn tickwire_free(held: *mut Held) {
+    if !held.is_null() {
         // SAFETY: from `tickwire_new`, and the caller frees it once.
-        let kit = unsafe { Box::from_raw(kit) };
-        let _ = catch_unwind(AssertUnwindSafe(|| drop(kit)));
+        let held = unsafe { Box::from_raw(held) };
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(held)));
     }
 }
 
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn tickwire_error(kit: *const Kit) -> *const c_char {
+pub unsafe extern "C" fn tickwire_error(held: *const Held) -> *const c_char {
     // SAFETY: as in `read`.
-    unsafe { kit.as_ref() }.map_or(c"the session is null".as_ptr(), |kit| kit.error.as_ptr())
+    unsafe { held.as_ref() }.map_or(c"the session is null".as_ptr(), |held| held.error.as_ptr())
 }
 
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn tickwire_resume(kit: *mut Kit) -> c_int {
-    change(kit, |kit| c_int::from(kit.session.0.resume()))
+pub unsafe extern "C" fn tickwire_resume(held: *mut Held) -> c_int {
+    change(held, |held| c_int::from(held.kit.session_mut().resume()))
 }
 
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn tickwire_receive(kit: *mut Kit, data: *const u8, len: usize, now: u64) -> c_int {
+pub unsafe extern "C" fn tickwire_ended(
+    held: *mut Held,
+    code: c_int,
+    reason: *const c_char,
+    random: u32,
+    now: u64,
+    due: *mut u64,
+) -> c_int {
+    let reason = text(reason).unwrap_or_default();
+    let ended = match u16::try_from(code) {
+        Ok(0) | Err(_) => Ended::Lost,
+        Ok(code) => Ended::Closed { code, reason },
+    };
+    change(held, |held| {
+        let Some(at) = held.kit.ended(ended, random, Micros(now)) else { return 0 };
+        put(due, at.0);
+        1
+    })
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tickwire_receive(held: *mut Held, data: *const u8, len: usize, now: u64) -> c_int {
     let Some(message) = bytes(data, len) else { return INVALID };
-    change(kit, |kit| if kit.receive(message, Micros(now)) { 0 } else { ENDED })
+    change(held, |held| if held.receive(message, Micros(now)) { 0 } else { ENDED })
 }
 
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn tickwire_transmit(kit: *mut Kit, now: u64, message: *mut Bytes) -> c_int {
+pub unsafe extern "C" fn tickwire_transmit(held: *mut Held, now: u64, message: *mut Bytes) -> c_int {
     if message.is_null() {
         return INVALID;
     }
-    change(kit, |kit| {
-        let there_is = kit.transmit(Micros(now));
+    change(held, |held| {
+        let there_is = held.transmit(Micros(now));
         if there_is {
-            put(message, lent(&kit.message));
+            put(message, lent(&held.message));
         }
         c_int::from(there_is)
     })
@@ -233,35 +255,35 @@ pub unsafe extern "C" fn tickwire_transmit(kit: *mut Kit, now: u64, message: *mu
 
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tickwire_set_input(
-    kit: *mut Kit,
+    held: *mut Held,
     data: *const u8,
     len: usize,
     aims: c_int,
     now: u64,
 ) -> c_int {
     let Some(input) = bytes(data, len) else { return INVALID };
-    change(kit, |kit| {
+    change(held, |held| {
         let input = Input { bytes: Blob(input.to_vec()), aims: aims != 0 };
-        kit.session.0.set_input(input, Micros(now));
+        held.kit.session_mut().set_input(input, Micros(now));
         0
     })
 }
 
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn tickwire_send_command(kit: *mut Kit, data: *const u8, len: usize) -> c_int {
+pub unsafe extern "C" fn tickwire_send_command(held: *mut Held, data: *const u8, len: usize) -> c_int {
     let Some(command) = bytes(data, len) else { return INVALID };
-    change(kit, |kit| c_int::from(kit.session.0.send_command(Blob(command.to_vec()))))
+    change(held, |held| c_int::from(held.kit.session_mut().send_command(Blob(command.to_vec()))))
 }
 
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn tickwire_state(kit: *const Kit, now: u64) -> c_int {
-    read(kit, |kit| kit.state(Micros(now)))
+pub unsafe extern "C" fn tickwire_state(held: *const Held, now: u64) -> c_int {
+    read(held, |held| held.state(Micros(now)))
 }
 
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn tickwire_get_welcome(kit: *const Kit, out: *mut Welcome) -> c_int {
-    read(kit, |kit| {
-        let session = &kit.session.0;
+pub unsafe extern "C" fn tickwire_get_welcome(held: *const Held, out: *mut Welcome) -> c_int {
+    read(held, |held| {
+        let session = held.kit.session();
         let (Some(welcome), Some(setup)) = (session.welcome(), session.setup()) else { return 0 };
         let avatar = session.avatar();
         let told = Welcome {
@@ -277,9 +299,9 @@ pub unsafe extern "C" fn tickwire_get_welcome(kit: *const Kit, out: *mut Welcome
 }
 
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn tickwire_get_stats(kit: *const Kit, out: *mut Stats) -> c_int {
-    read(kit, |kit| {
-        let stats = kit.session.0.stats();
+pub unsafe extern "C" fn tickwire_get_stats(held: *const Held, out: *mut Stats) -> c_int {
+    read(held, |held| {
+        let stats = held.kit.session().stats();
         let told = Stats {
             frames: stats.frames,
             received_bytes: stats.received_bytes,
@@ -287,7 +309,7 @@ pub unsafe extern "C" fn tickwire_get_stats(kit: *const Kit, out: *mut Stats) ->
             mismatches: stats.mismatches,
             checksums: stats.checksums,
             resyncs: stats.resyncs,
-            rtt_us: kit.session.0.rtt_micros().unwrap_or(0),
+            rtt_us: held.kit.session().rtt_micros().unwrap_or(0),
         };
         put(out, told);
         0
@@ -295,67 +317,69 @@ pub unsafe extern "C" fn tickwire_get_stats(kit: *const Kit, out: *mut Stats) ->
 }
 
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn tickwire_next_event(kit: *mut Kit, tick: *mut u32, event: *mut Bytes) -> c_int {
-    change(kit, |kit| {
-        let Some(at) = kit.next_event() else { return 0 };
+pub unsafe extern "C" fn tickwire_next_event(held: *mut Held, tick: *mut u32, event: *mut Bytes) -> c_int {
+    change(held, |held| {
+        let next = held.kit.next_event();
+        let Some(at) = held.keep(next) else { return 0 };
         put(tick, at.0);
-        put(event, lent(&kit.event));
+        put(event, lent(&held.event));
         1
     })
 }
 
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tickwire_next_shown_event(
-    kit: *mut Kit,
+    held: *mut Held,
     tick: *mut u32,
     event: *mut Bytes,
 ) -> c_int {
-    change(kit, |kit| {
-        let Some(at) = kit.next_shown_event() else { return 0 };
+    change(held, |held| {
+        let next = held.kit.next_shown_event();
+        let Some(at) = held.keep(next) else { return 0 };
         put(tick, at.0);
-        put(event, lent(&kit.event));
+        put(event, lent(&held.event));
         1
     })
 }
 
-/// A name of the caller's.
-unsafe fn name<'a>(name: *const c_char) -> Option<&'a str> {
-    if name.is_null() {
+/// Text of the caller's.
+unsafe fn text<'a>(text: *const c_char) -> Option<&'a str> {
+    if text.is_null() {
         return None;
     }
     // SAFETY: not null; the caller says that a zero ends it.
-    unsafe { CStr::from_ptr(name) }.to_str().ok()
+    unsafe { CStr::from_ptr(text) }.to_str().ok()
 }
 
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn tickwire_kind(kit: *const Kit, kind: *const c_char) -> c_int {
-    read(kit, |kit| count(name(kind).and_then(|name| kit.kind(name))))
+pub unsafe extern "C" fn tickwire_kind(held: *const Held, kind: *const c_char) -> c_int {
+    read(held, |held| count(text(kind).and_then(|name| held.kit.kind(name))))
 }
 
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn tickwire_field(kit: *const Kit, kind: c_int, field: *const c_char) -> c_int {
-    read(kit, |kit| count(name(field).and_then(|name| kit.field(kind, name))))
+pub unsafe extern "C" fn tickwire_field(held: *const Held, kind: c_int, field: *const c_char) -> c_int {
+    read(held, |held| count(text(field).and_then(|name| held.kit.field(usize::try_from(kind).ok(), name))))
 }
 
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn tickwire_tick(kit: *const Kit) -> u32 {
+pub unsafe extern "C" fn tickwire_tick(held: *const Held) -> u32 {
     let mut tick = 0;
-    read(kit, |kit| {
-        tick = kit.session.0.replica().map_or(0, |replica| replica.tick().0);
+    read(held, |held| {
+        tick = held.kit.session().replica().map_or(0, |replica| replica.tick().0);
         0
     });
     tick
 }
 
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn tickwire_count(kit: *const Kit) -> c_int {
-    read(kit, |kit| count(Some(kit.session.0.replica().map_or(0, |replica| replica.slots().len()))))
+pub unsafe extern "C" fn tickwire_count(held: *const Held) -> c_int {
+    read(held, |held| count(Some(held.kit.session().replica().map_or(0, |replica| replica.slots().len()))))
 }
 
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn tickwire_get(kit: *const Kit, index: c_int, out: *mut Entity) -> c_int {
-    read(kit, |kit| {
-        let slots = kit.session.0.replica().map_or(&[][..], |replica| replica.slots());
+pub unsafe extern "C" fn tickwire_get(held: *const Held, index: c_int, out: *mut Entity) -> c_int {
+    read(held, |held| {
+        let slots = held.kit.session().replica().map_or(&[][..], |replica| replica.slots());
         let Some(slot) = slots.get(place(index)) else { return INVALID };
         let told = Entity {
             id: slot.id.0,
@@ -376,72 +400,87 @@ unsafe fn give(columns: Option<&[i32]>, out: *mut i32, len: usize) -> c_int {
 }
 
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn tickwire_columns(kit: *const Kit, index: c_int, out: *mut i32, len: usize) -> c_int {
-    read(kit, |kit| give(kit.columns(place(index)), out, len))
+pub unsafe extern "C" fn tickwire_columns(
+    held: *const Held,
+    index: c_int,
+    out: *mut i32,
+    len: usize,
+) -> c_int {
+    read(held, |held| give(held.kit.columns(place(index)), out, len))
 }
 
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn tickwire_private_columns(kit: *const Kit, out: *mut i32, len: usize) -> c_int {
-    read(kit, |kit| give(kit.private_columns(), out, len))
+pub unsafe extern "C" fn tickwire_private_columns(held: *const Held, out: *mut i32, len: usize) -> c_int {
+    read(held, |held| give(held.kit.private_columns(), out, len))
 }
 
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tickwire_values(
-    kit: *const Kit,
+    held: *const Held,
     index: c_int,
     field: c_int,
     out: *mut f64,
     len: usize,
 ) -> c_int {
-    read(kit, |kit| values(out, len, |out| kit.values(place(index), place(field), out)))
+    read(held, |held| values(out, len, |out| held.kit.values(place(index), place(field), out)))
 }
 
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tickwire_private_values(
-    kit: *const Kit,
+    held: *const Held,
     field: c_int,
     out: *mut f64,
     len: usize,
 ) -> c_int {
-    read(kit, |kit| values(out, len, |out| kit.private_values(place(field), out)))
+    read(held, |held| values(out, len, |out| held.kit.private_values(place(field), out)))
 }
 
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn tickwire_look(kit: *mut Kit, now: u64, tick: *mut u32, fraction: *mut u8) -> c_int {
-    change(kit, |kit| {
-        let Some(moment) = kit.look(Micros(now)) else { return 0 };
+pub unsafe extern "C" fn tickwire_look(
+    held: *mut Held,
+    now: u64,
+    tick: *mut u32,
+    fraction: *mut u8,
+) -> c_int {
+    change(held, |held| {
+        let Some(moment) = held.kit.look(Micros(now)) else { return 0 };
         put(tick, moment.tick.0);
         put(fraction, moment.fraction);
-        count(Some(kit.shown().len()))
+        count(Some(held.kit.shown().len()))
     })
 }
 
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn tickwire_get_shown(kit: *const Kit, index: c_int, out: *mut Shown) -> c_int {
-    read(kit, |kit| {
-        let Some(shown) = kit.shown().get(place(index)) else { return INVALID };
-        put(out, Shown { id: shown.id, kind: c_int::from(shown.kind), freshness: shown.freshness });
+pub unsafe extern "C" fn tickwire_get_shown(held: *const Held, index: c_int, out: *mut Shown) -> c_int {
+    read(held, |held| {
+        let Some(shown) = held.kit.shown().get(place(index)) else { return INVALID };
+        let freshness = match shown.freshness {
+            Freshness::Interpolated => 0,
+            Freshness::Extrapolated => 1,
+            Freshness::Held => 2,
+        };
+        put(out, Shown { id: shown.id, kind: c_int::from(shown.kind), freshness });
         0
     })
 }
 
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tickwire_shown_values(
-    kit: *const Kit,
+    held: *const Held,
     index: c_int,
     field: c_int,
     out: *mut f64,
     len: usize,
 ) -> c_int {
-    read(kit, |kit| values(out, len, |out| kit.shown_values(place(index), place(field), out)))
+    read(held, |held| values(out, len, |out| held.kit.shown_values(place(index), place(field), out)))
 }
 
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tickwire_own_values(
-    kit: *const Kit,
+    held: *const Held,
     field: c_int,
     out: *mut f64,
     len: usize,
 ) -> c_int {
-    read(kit, |kit| values(out, len, |out| kit.own_values(place(field), out)))
+    read(held, |held| values(out, len, |out| held.kit.own_values(place(field), out)))
 }

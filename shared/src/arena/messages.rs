@@ -1,6 +1,9 @@
 //! What the arena's two sides say to each other besides state.
 
+use std::ops::RangeInclusive;
+
 use glam::Vec2;
+use serde::de::{Deserializer, Error};
 use serde::{Deserialize, Serialize};
 
 use crate::id::NetId;
@@ -109,6 +112,34 @@ pub struct ArenaSpawn {
 pub struct ArenaSetup {
     /// Seed of the obstacles.
     pub seed: u64,
-    /// Length of a side, in metres.
+    /// Length of a side, in metres, within [`SIZE_M`].
+    #[serde(deserialize_with = "size_m")]
     pub size_m: u16,
+}
+
+/// How long the side of an arena may be, in metres. Whoever hears of one makes its map, and must not be made to make one that
+/// takes half a gibibyte.
+pub const SIZE_M: RangeInclusive<u16> = 50..=4000;
+
+fn size_m<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u16, D::Error> {
+    let size_m = u16::deserialize(deserializer)?;
+    let refuse = || D::Error::custom(format_args!("the side of an arena is {SIZE_M:?} m"));
+    SIZE_M.contains(&size_m).then_some(size_m).ok_or_else(refuse)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::codec::{self, CodecError};
+
+    #[test]
+    fn a_setup_of_impossible_size_is_refused() {
+        for (size_m, fine) in
+            [(0, false), (49, false), (50, true), (4000, true), (4001, false), (u16::MAX, false)]
+        {
+            let setup = ArenaSetup { seed: 7, size_m };
+            let read = codec::decode::<ArenaSetup>(&codec::encode(&setup));
+            assert_eq!(read, if fine { Ok(setup) } else { Err(CodecError::Malformed) }, "{size_m} m");
+        }
+    }
 }

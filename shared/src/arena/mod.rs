@@ -12,7 +12,7 @@ pub mod motion;
 mod foresight;
 
 pub use kinds::{ArenaEntity, Drone, Own, Pickup, Player, flags};
-pub use messages::{ArenaEvent, ArenaInput, ArenaSetup, ArenaSpawn, Command};
+pub use messages::{ArenaEvent, ArenaInput, ArenaSetup, ArenaSpawn, Command, SIZE_M};
 
 use std::sync::{Arc, OnceLock};
 

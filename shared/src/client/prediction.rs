@@ -110,7 +110,7 @@ impl<P: Protocol> Prediction<P> {
         }
         // It counts from its tick on, which may have been run already if the clock was set back.
         if let Some((base, _)) = &self.base {
-            let settled = usize::try_from(tick.since(*base) - 1).unwrap_or(0);
+            let settled = usize::try_from(tick.since(*base).saturating_sub(1)).unwrap_or(0);
             self.course.truncate(settled);
         }
         self.sent.push_back(Sent { seq, tick, input });
@@ -142,7 +142,7 @@ impl<P: Protocol> Prediction<P> {
         }
         let predicted = self.base.as_ref().and_then(|(base, state)| match tick.since(*base) {
             0 => Some(state),
-            ticks => self.course.get(usize::try_from(ticks - 1).ok()?),
+            ticks => self.course.get(usize::try_from(ticks.checked_sub(1)?).ok()?),
         });
         let Some(predicted) = predicted else {
             self.anew = Some(Anew { tick, own, jump: self.base.is_none() });
@@ -266,4 +266,25 @@ fn columns<R: Replicate>(own: &R) -> [i32; COLUMNS_MAX] {
     let mut columns = [0; COLUMNS_MAX];
     own.capture(&mut columns);
     columns
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::arena::{Arena, ArenaInput, ArenaSetup, Own};
+    use crate::schema::Plan;
+
+    #[test]
+    fn ticks_that_are_half_of_all_ticks_away_are_no_trouble() {
+        let kind = Plan::new(&Arena::schema()).private;
+        let setup = ArenaSetup { seed: 1, size_m: 50 };
+        let mut prediction = Prediction::<Arena>::new(Arena::predictor(&setup, 30).expect("one"));
+        let far = Tick(1 << 31);
+        for (seq, tick) in [(1, Tick(0)), (2, far), (3, Tick(0)), (4, far.plus(1))] {
+            prediction.told(&kind, tick, Own::default(), None);
+            prediction.sent(seq, tick.plus(1 << 31), ArenaInput::default());
+            prediction.sent(seq, tick, ArenaInput::default());
+            assert!(prediction.show(&kind, (tick.plus(3), 0.5), None, Micros(0)).is_some());
+        }
+    }
 }

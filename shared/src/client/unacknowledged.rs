@@ -14,8 +14,11 @@ const UNEASY_MICROS: u64 = 2_000_000;
 const FORGET_MICROS_PER_S: u64 = 2_000;
 /// Frames beyond those that Welcome names that an acknowledgement may wait for.
 const CALM_FRAMES: u8 = 2;
-/// So few frames since the last message mean that nothing goes on.
+/// So few frames since the last message mean that nothing goes on; and if they are as small and as rare as this, however
+/// late they come.
 const IDLE_FRAMES: u8 = 1;
+const IDLE_BYTES: usize = 32;
+const IDLE_MICROS: u64 = 300_000;
 /// With more bytes than this it does not wait.
 const CALM_BYTES: usize = 2048;
 
@@ -26,19 +29,22 @@ pub(super) struct Unacknowledged {
     bytes: usize,
     /// Offset of the quickest frame, and when that was last brought up to date.
     quickest: Option<(i64, Micros)>,
+    /// When the last frame came, and how long after the one before.
+    came: (Micros, u64),
     uneasy_until: Micros,
 }
 
 impl Unacknowledged {
     /// A session begins.
     pub(super) fn new(now: Micros) -> Self {
-        Self { frames: 0, bytes: 0, quickest: None, uneasy_until: now.plus(UNEASY_MICROS) }
+        Self { frames: 0, bytes: 0, quickest: None, came: (now, 0), uneasy_until: now.plus(UNEASY_MICROS) }
     }
 
     /// A frame came `offset` after its tick, by whatever clock.
     pub(super) fn frame(&mut self, offset: i64, bytes: usize, now: Micros) {
         self.frames = self.frames.saturating_add(1);
         self.bytes += bytes;
+        self.came = (now, now.since(self.came.0));
         let quickest = self.quickest.map_or(offset, |(quickest, at)| {
             offset.min(quickest + (now.since(at) * FORGET_MICROS_PER_S / 1_000_000) as i64)
         });
@@ -66,10 +72,11 @@ impl Unacknowledged {
 
     /// After how long an input is repeated, and what waits goes with it.
     pub(super) fn refresh_after(&self, frames: u8, now: Micros) -> u64 {
+        let rare = self.bytes <= IDLE_BYTES && self.came.1 >= IDLE_MICROS;
         match self.is_calm(now) {
             true if self.is_due(frames, now) => INPUT_REFRESH_MICROS / 2,
             // Nothing goes on: heartbeats come, of which each one is acknowledged before the one after the next.
-            true if self.frames <= IDLE_FRAMES => 2 * INPUT_REFRESH_MICROS,
+            calm if self.frames <= IDLE_FRAMES && (calm || rare) => 2 * INPUT_REFRESH_MICROS,
             _ => INPUT_REFRESH_MICROS,
         }
     }
@@ -109,6 +116,22 @@ mod tests {
     #[test]
     fn a_quiet_link_waits() {
         assert_eq!(frames_until_due(|tick| (tick % 7) as i64 * 2_000, 100), 6);
+    }
+
+    #[test]
+    fn where_nothing_goes_on_little_is_said() {
+        let mut unacknowledged = Unacknowledged::new(Micros(0));
+        let now = Micros(500_000);
+        unacknowledged.frame(0, 10, now);
+        assert_eq!(unacknowledged.refresh_after(4, now), 2 * INPUT_REFRESH_MICROS, "a heartbeat");
+        unacknowledged.frame(0, 10, now.plus(33_333));
+        assert_eq!(unacknowledged.refresh_after(4, now), INPUT_REFRESH_MICROS);
+        unacknowledged.clear();
+        unacknowledged.frame(0, 10, now.plus(66_666));
+        assert_eq!(unacknowledged.refresh_after(4, now), INPUT_REFRESH_MICROS, "one of many");
+        unacknowledged.clear();
+        unacknowledged.frame(0, 500, now.plus(500_000));
+        assert_eq!(unacknowledged.refresh_after(4, now), INPUT_REFRESH_MICROS, "one that may have queued");
     }
 
     #[test]

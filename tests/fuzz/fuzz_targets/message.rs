@@ -1,4 +1,6 @@
 //! See `tickwire_tests::fuzzing::message`.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| tickwire_tests::fuzzing::message(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    tickwire_tests::fuzzing::message(bytes);
+});

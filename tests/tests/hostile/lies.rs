@@ -3,10 +3,10 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use tickwire_shared::Tick;
 use tickwire_shared::arena::{ArenaInput, Command};
 use tickwire_shared::wire::codec;
-use tickwire_shared::wire::message::{Ack, ClientMessage};
+use tickwire_shared::wire::message::{Ack, ClientMessage, ServerMessage, ViewAge, decode_server};
+use tickwire_shared::{Tick, ViewTick};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
@@ -45,6 +45,56 @@ pub(crate) async fn false_acknowledgements(address: SocketAddr, time: Duration, 
         frame(DATA, &codec::encode(&ClientMessage::<ArenaInput, Command>::Ack(ack)))
     })
     .await;
+}
+
+/// Shots said to be aimed at moments that nobody was shown then: long gone, not yet over, and a second ago. As often as
+/// the weapon fires.
+pub(crate) async fn false_views(address: SocketAddr, time: Duration, score: Score) {
+    const WEAPON: Duration = Duration::from_millis(225);
+    let mut tasks = JoinSet::new();
+    for client in 0..20_u32 {
+        let score = score.clone();
+        tasks.spawn(async move {
+            let begun = Instant::now();
+            while begun.elapsed() < time {
+                let Some((mut wire, welcomed_at)) = welcomed(source(client as usize), address).await else {
+                    sleep(Duration::from_millis(200)).await;
+                    continue;
+                };
+                let joined = Instant::now();
+                for number in 0_u32.. {
+                    let tick = Tick(welcomed_at.0 + (joined.elapsed().as_millis() * 30 / 1000) as u32 + 3);
+                    let back = [250, 0, 30][((client + number) % 3) as usize];
+                    let view = ViewAge::of(ViewTick { tick: tick.minus(back), fraction: 0 }, tick);
+                    let shot = ArenaInput::new(glam::Vec2::X, number as f32, true);
+                    let seq = 2 * number as u16;
+                    let aimed = Message::Aimed { seq, tick, ack: None, view, input: shot };
+                    score.tried();
+                    let still = input(seq + 1, tick.0 + 7, ArenaInput::default());
+                    if wire.send(&frame(DATA, &codec::encode(&aimed))).await.is_err()
+                        || wire.close_code(WEAPON).await.is_some()
+                        || wire.send(&still).await.is_err()
+                        || wire.close_code(WEAPON).await.is_some()
+                        || begun.elapsed() >= time
+                    {
+                        break;
+                    }
+                }
+            }
+        });
+    }
+    tasks.join_all().await;
+}
+
+type Message = ClientMessage<ArenaInput, Command>;
+
+/// In a room, and the tick that Welcome names.
+async fn welcomed(source: [u8; 4], address: SocketAddr) -> Option<(Wire, Tick)> {
+    let mut wire = Wire::join(source, address).await?;
+    match decode_server(&wire.message(Duration::from_secs(3)).await?) {
+        Ok(ServerMessage::Welcome(welcome)) => Some((wire, welcome.tick)),
+        _ => None,
+    }
 }
 
 async fn each_of_twenty(

@@ -38,10 +38,11 @@ pub(crate) enum Attack {
     StolenResume,
     ImpossibleInputs,
     FalseAcknowledgements,
+    FalseViews,
 }
 
 impl Attack {
-    pub(crate) const ALL: [Self; 17] = [
+    pub(crate) const ALL: [Self; 18] = [
         Self::SlowHandshakes,
         Self::HeaderBombs,
         Self::HandshakeFlood,
@@ -59,6 +60,7 @@ impl Attack {
         Self::StolenResume,
         Self::ImpossibleInputs,
         Self::FalseAcknowledgements,
+        Self::FalseViews,
     ];
 
     fn name(self) -> &'static str {
@@ -80,6 +82,7 @@ impl Attack {
             Self::StolenResume => "players' resume tokens stolen or guessed, own ones replayed, 50/s",
             Self::ImpossibleInputs => "20 clients, impossible inputs",
             Self::FalseAcknowledgements => "20 clients, false acknowledgements",
+            Self::FalseViews => "20 clients, shots aimed at moments outside the window",
         }
     }
 
@@ -113,6 +116,7 @@ impl Attack {
             }
             Self::ImpossibleInputs => lies::impossible_inputs(address, time, score).await,
             Self::FalseAcknowledgements => lies::false_acknowledgements(address, time, score).await,
+            Self::FalseViews => lies::false_views(address, time, score).await,
         }
     }
 
@@ -129,6 +133,7 @@ impl Attack {
             }
             Self::ImpossibleInputs => of("inputs", "outcome", &["early", "late", "double", "impossible"]),
             Self::FalseAcknowledgements => value(metrics, "tickwire_false_acks_total"),
+            Self::FalseViews => of("rewinds", "moment", &["capped", "future"]),
             _ => 0,
         }
     }
@@ -143,6 +148,8 @@ impl Attack {
             Self::SlowHandshakes => 0.4,
             Self::MessagesAbove | Self::Pings => 0.7,
             Self::ImpossibleInputs | Self::FalseAcknowledgements => 0.2,
+            // Whoever is dead does not fire.
+            Self::FalseViews => 0.5,
             // Nothing is wrong with these but their number, or nothing can be told from outside.
             Self::MessagesBelow | Self::NeverReading | Self::Churn => 0.0,
         }
@@ -208,11 +215,13 @@ pub(crate) async fn trial(attack: Attack, time: Duration) -> Report {
     let players = Players::join(served.address, served.entry).await;
     let (worst_before, _) = watch(&served, &players, sleep(time)).await;
     let before = served.holding().await;
+    // What the players did themselves is not the attack's.
+    let inside_before = attack.refused_inside(&served.metrics().await);
     let score = Score::default();
     let (worst_during, most_kib) =
         watch(&served, &players, attack.run(&served, &players, time, score.clone())).await;
     let after = settle(&served, before).await;
-    let inside = attack.refused_inside(&served.metrics().await);
+    let inside = attack.refused_inside(&served.metrics().await) - inside_before;
     players.leave();
     let (tried, closed) = score.totals();
     let refused = closed.max(inside);

@@ -4,16 +4,16 @@ use std::cell::Cell;
 use std::fs;
 use std::path::Path;
 
+use tickwire_server::host::Rewinds;
 use tickwire_tests::fuzzing;
 
 fn replay(target: &str, run: impl Fn(&[u8])) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(target);
-    let mut count = 0;
-    for entry in fs::read_dir(&folder).expect("a corpus").flatten() {
-        run(&fs::read(entry.path()).expect("readable"));
-        count += 1;
-    }
-    assert!(count >= 10, "only {count} inputs in {}", folder.display());
+    let mut files: Vec<_> =
+        fs::read_dir(&folder).expect("a corpus").flatten().map(|entry| entry.path()).collect();
+    files.sort();
+    files.iter().for_each(|file| run(&fs::read(file).expect("readable")));
+    assert!(files.len() >= 10, "only {} inputs in {}", files.len(), folder.display());
 }
 
 #[test]
@@ -23,7 +23,13 @@ fn frames() {
 
 #[test]
 fn messages() {
-    replay("message", fuzzing::message);
+    let judged = Cell::new([0; 3]);
+    replay("message", |bytes| {
+        let Rewinds { within, capped, future, .. } = fuzzing::message(bytes);
+        let [a, b, c] = judged.get();
+        judged.set([a.max(within), b.max(capped), c.max(future)]);
+    });
+    assert!(judged.get().iter().all(|count| *count > 0), "nobody looks back to all moments: {judged:?}");
 }
 
 #[test]
