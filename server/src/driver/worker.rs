@@ -174,8 +174,10 @@ impl Worker {
             }
             match self.agenda.first() {
                 Some((due, room)) if due <= now => self.visit(room, now),
-                // With rooms awake it comes round to measuring anyway.
-                Some((due, _)) => std::thread::park_timeout(Duration::from_micros(due.since(now))),
+                // Not for so long that nothing is measured.
+                Some((due, _)) => {
+                    std::thread::park_timeout(Duration::from_micros(due.since(now).min(MEASURE_MICROS)));
+                }
                 None => {
                     self.desks[self.own].load.store(0, Ordering::Relaxed);
                     // A letter that came meanwhile lets this return at once.
