@@ -65,6 +65,8 @@ mod seats;
 
 mod tick_loop;
 
+mod recorder;
+
 mod crew;
 
 mod timing;

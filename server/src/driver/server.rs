@@ -16,6 +16,7 @@ use super::doorkeeper::Doorkeeper;
 use super::hub::Hub;
 use super::json::Dialect;
 use super::options::{self, SocketOptions};
+use super::recorder::Recordings;
 use super::rooms::{DEFAULT_ROOM, Rooms, Settings, StartRoom};
 use super::tally::Tally;
 use super::tls::Tls;
@@ -28,6 +29,9 @@ use crate::simulation::Game;
 
 /// How long the end of the server waits for connections to read their close frames.
 const GOODBYE_DEADLINE: Duration = Duration::from_secs(5);
+
+/// And for the ends of recordings to be written.
+const RECORDINGS_DEADLINE: Duration = Duration::from_secs(2);
 
 /// Why a server does not run.
 #[derive(Debug, thiserror::Error)]
@@ -68,6 +72,7 @@ pub struct Running {
     ending: watch::Sender<Option<Close>>,
     close: Close,
     sessions_max: u32,
+    recordings: Recordings,
     inside: Arc<dyn Inside>,
 }
 
@@ -197,7 +202,9 @@ pub async fn start_with<G: Game>(
         bytes_per_s: u32::try_from(config.limits.bytes_per_s).unwrap_or(u32::MAX),
     };
     let packers = Packers::new(config.replication.packing_threads);
-    let rooms = Rooms::open(settings, clock, packers, room_starter(make_game, room_template(&config)))?;
+    let recordings = Recordings::open(&config.recording)?;
+    let starter = room_starter(make_game, room_template(&config), recordings.clone());
+    let rooms = Rooms::open(settings, clock, packers, starter)?;
     let (ending, ended) = watch::channel(None);
     let retry_after_ms = u32::try_from(config.retry_after.as_millis()).unwrap_or(u32::MAX);
     let sessions_max = u32::try_from(places.sessions).unwrap_or(u32::MAX);
@@ -237,7 +244,7 @@ pub async fn start_with<G: Game>(
     tokio::spawn(accept::run(Arc::clone(&hub), public));
     tokio::spawn(accept::run(Arc::clone(&hub), admin));
     let close = Close::retry_after(CloseCode::GoingAway, retry_after_ms);
-    Ok(Running { public_addr, admin_addr, scheme, ending, close, sessions_max, inside: hub })
+    Ok(Running { public_addr, admin_addr, scheme, ending, close, sessions_max, recordings, inside: hub })
 }
 
 impl Running {
@@ -277,6 +284,14 @@ impl Running {
         let all_gone = self.inside.sessions().acquire_many(self.sessions_max);
         if tokio::time::timeout(GOODBYE_DEADLINE, all_gone).await.is_err() {
             tracing::warn!("some connections did not say goodbye in time");
+        }
+        let all_written = async {
+            while !self.recordings.is_idle() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        if tokio::time::timeout(RECORDINGS_DEADLINE, all_written).await.is_err() {
+            tracing::warn!("the disk did not take the end of all recordings in time");
         }
     }
 
@@ -352,16 +367,21 @@ fn room_template(config: &Config) -> RoomConfig {
 fn room_starter<G: Game>(
     make_game: impl Fn(&str, u64) -> G + Send + Sync + 'static,
     template: RoomConfig,
+    recordings: Recordings,
 ) -> Box<StartRoom<G::Protocol>> {
     let make_game = Arc::new(make_game);
     Box::new(move |rooms, board, joins| {
         let (make_game, template) = (Arc::clone(&make_game), template.clone());
+        let recordings = recordings.clone();
         let thread = std::thread::Builder::new().name(format!("room {}", board.name()));
         thread.spawn(move || {
             let seed = room_seed(template.seed, board.name());
             let make = || {
                 let config = RoomConfig { name: board.name().to_owned(), seed, ..template };
-                Room::new(make_game(board.name(), seed), config).map_err(|error| error.to_string())
+                let room = Room::new(make_game(board.name(), seed), config);
+                let mut room = room.map_err(|error| error.to_string())?;
+                let recorder = recordings.begin(board.name(), &mut room);
+                Ok((room, recorder))
             };
             tick_loop::run(make, joins, &rooms, &board);
         })?;

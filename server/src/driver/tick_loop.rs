@@ -12,6 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::clock::Clock;
 use super::lending::Lent;
 use super::link::{Departure, Downlink, Link};
+use super::recorder::Recorder;
 use super::rooms::{Board, Rooms};
 use super::seats::{Heard, Seats};
 use super::sweep::{SWEEPS_PER_TICK, Sweeper};
@@ -95,11 +96,12 @@ struct Runner<G: Game> {
     joins: mpsc::Receiver<Join<G::Protocol>>,
     board: Arc<Board>,
     clock: Clock,
+    recorder: Recorder,
 }
 
 /// Runs a room until it ends. To be called on a thread of its own.
 pub(super) fn run<G: Game>(
-    make: impl FnOnce() -> Result<Room<G>, String>,
+    make: impl FnOnce() -> Result<(Room<G>, Recorder), String>,
     joins: mpsc::Receiver<Join<G::Protocol>>,
     rooms: &Rooms<G::Protocol>,
     board: &Arc<Board>,
@@ -107,12 +109,13 @@ pub(super) fn run<G: Game>(
     let clock = rooms.clock();
     let room = catch_unwind(AssertUnwindSafe(make)).unwrap_or_else(|_| Err("it panicked".to_owned()));
     let mut runner = match room {
-        Ok(room) => Runner {
+        Ok((room, recorder)) => Runner {
             room,
             seats: Seats::new(Sweeper::new(rooms.bytes_per_s(), board.tick_hz()).ok()),
             joins,
             board: Arc::clone(board),
             clock,
+            recorder,
         },
         Err(why) => {
             tracing::error!(room = board.name(), why, "the room could not begin");
@@ -183,6 +186,7 @@ impl<G: Game> Runner<G> {
         let stepped = self.clock.now();
         self.hand_out(rooms.packers());
         let sent = self.clock.now();
+        self.recorder.ticked(&mut self.room, sent);
         let status = self.room.status();
         let stages = [heard.since(begun), stepped.since(heard), sent.since(stepped)];
         self.board.publish(status, self.room.counters(), stages);

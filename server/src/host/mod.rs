@@ -25,6 +25,8 @@ mod resuming;
 
 mod saved;
 
+pub mod recording;
+
 pub use counters::{Counters, Inputs, Rewinds};
 pub use crew::{Alone, Crew};
 pub use event::{ClientStatus, Event, Output, Status};
