@@ -72,7 +72,6 @@ pub struct Running {
     ending: watch::Sender<Option<Close>>,
     close: Close,
     sessions_max: u32,
-    recordings: Recordings,
     inside: Arc<dyn Inside>,
 }
 
@@ -81,6 +80,7 @@ trait Inside: Send + Sync {
     fn metrics(&self) -> String;
     fn options(&self) -> Option<SocketOptions>;
     fn sessions(&self) -> &Semaphore;
+    fn recordings(&self) -> &Recordings;
     fn end_rooms(&self, close: &Close);
 }
 
@@ -95,6 +95,10 @@ impl<P: Protocol> Inside for Hub<P> {
 
     fn sessions(&self) -> &Semaphore {
         &self.sessions
+    }
+
+    fn recordings(&self) -> &Recordings {
+        &self.recordings
     }
 
     fn end_rooms(&self, close: &Close) {
@@ -213,6 +217,7 @@ pub async fn start_with<G: Game>(
         dialect: Arc::new(dialect),
         authenticator: doorkeeper.authenticator(),
         tally: Tally::default(),
+        recordings,
         clock,
         sessions: Arc::new(Semaphore::new(places.sessions)),
         strangers: Arc::new(Semaphore::new(config.limits.unauthenticated_max)),
@@ -244,7 +249,7 @@ pub async fn start_with<G: Game>(
     tokio::spawn(accept::run(Arc::clone(&hub), public));
     tokio::spawn(accept::run(Arc::clone(&hub), admin));
     let close = Close::retry_after(CloseCode::GoingAway, retry_after_ms);
-    Ok(Running { public_addr, admin_addr, scheme, ending, close, sessions_max, recordings, inside: hub })
+    Ok(Running { public_addr, admin_addr, scheme, ending, close, sessions_max, inside: hub })
 }
 
 impl Running {
@@ -286,7 +291,7 @@ impl Running {
             tracing::warn!("some connections did not say goodbye in time");
         }
         let all_written = async {
-            while !self.recordings.is_idle() {
+            while !self.inside.recordings().is_idle() {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         };

@@ -40,6 +40,7 @@ mod playing;
 
 mod embedded;
 
+mod recordings;
 mod resuming;
 
 mod command_line;

@@ -20,5 +20,7 @@ mod replay;
 pub use block::{Header, RecordingError};
 pub use difference::{Difference, Divergence};
 pub(super) use looks::Overheard;
+#[doc(hidden)]
+pub use replay::with_other_inputs;
 pub use replay::{Outcome, replay};
 pub(super) use tape::{Call, Tape};

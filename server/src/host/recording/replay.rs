@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use tickwire_shared::schema::{Plan, Schema};
 use tickwire_shared::{ClientId, Protocol, Tick};
 
-use super::block::{Block, Header, Reader, RecordingError, TickBlock, digest};
+use super::block::{self, Block, Header, Reader, RecordingError, TickBlock, digest};
 use super::difference::{Difference, Divergence, compare};
 use super::looks::Remembered;
 use super::states::States;
@@ -183,4 +183,29 @@ impl<G: Game> Player<G> {
         }
         done.is_ok()
     }
+}
+
+/// The same recording with other inputs than were given, to see that a replay notices.
+///
+/// # Errors
+/// As [`replay`].
+#[doc(hidden)]
+pub fn with_other_inputs<P: Protocol>(
+    file: &[u8],
+    mut change: impl FnMut(u64, ClientId, &mut P::Input),
+) -> Result<Vec<u8>, RecordingError> {
+    let (header, mut reader) = Reader::open(file)?;
+    let mut out = Vec::new();
+    block::write_header(&header, &mut out);
+    while let Some(mut read) = reader.next::<P>()? {
+        if let Block::Tick(tick) = &mut read {
+            for call in &mut tick.calls {
+                if let Call::Step { tick, changed, .. } = call {
+                    changed.iter_mut().for_each(|(client, input)| change(*tick, *client, input));
+                }
+            }
+        }
+        block::write(&read, &mut out);
+    }
+    Ok(out)
 }
