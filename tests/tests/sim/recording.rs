@@ -73,7 +73,7 @@ fn act_in_arena(sim: &mut Sim<ArenaGame>, id: ClientId, dice: &mut Dice) {
     let walk = [axis(dice), axis(dice)];
     session.set_input(ArenaInput { walk, aim: dice.word() as u16, fire: dice.one_in(2) }, now);
     if dice.one_in(30) {
-        session.send_command(Command::Chat(format!("word {}", dice.word())));
+        let _ = session.send_command(Command::Chat(format!("word {}", dice.word())));
     }
 }
 
@@ -82,7 +82,7 @@ fn act_in_chaos(sim: &mut Sim<ChaosGame>, id: ClientId, dice: &mut Dice) {
     let session = &mut sim.client(id).session;
     session.set_input(dice.below(16) as u8 | if dice.one_in(4) { LOOKS_BACK } else { 0 }, now);
     if dice.one_in(10) {
-        session.send_command(dice.word());
+        let _ = session.send_command(dice.word());
     }
 }
 

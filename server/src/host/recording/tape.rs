@@ -12,7 +12,7 @@ use crate::host::saved;
 use crate::simulation::{Game, Inputs};
 
 /// A hash of everything is noted this often.
-const EXACT_EVERY_SECONDS: u64 = 1;
+const EXACT_EVERY_SECONDS: u64 = 2;
 
 /// What the game was asked to do. A name, an input or a command is all that is kept of a client.
 #[derive(Clone, Debug, Serialize, Deserialize)]
