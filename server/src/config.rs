@@ -26,10 +26,13 @@ mod proxy;
 
 mod auth;
 
+mod recording;
+
 pub use auth::{AuthMode, AuthSection};
 pub use error::ConfigError;
 pub use limits::Limits;
 pub use proxy::{ForwardedHeader, ProxyProtocol, ProxySection};
+pub use recording::RecordingSection;
 pub use replication::Replication;
 pub use tls::TlsSection;
 
@@ -97,6 +100,8 @@ pub struct Config {
     pub proxy: ProxySection,
     /// Who may play.
     pub auth: AuthSection,
+    /// The flight recorder.
+    pub recording: RecordingSection,
     /// The demo game.
     pub arena: ArenaSection,
 }
@@ -180,6 +185,7 @@ impl Default for Config {
             tls: TlsSection::default(),
             proxy: ProxySection::default(),
             auth: AuthSection::default(),
+            recording: RecordingSection::default(),
             arena: ArenaSection::default(),
         }
     }
@@ -272,6 +278,7 @@ impl Config {
         self.tls.validate()?;
         self.proxy.validate()?;
         self.auth.validate(self.is_public())?;
+        self.recording.validate()?;
         within("arena.size_m", self.arena.size_m, *SIZE_M.start(), *SIZE_M.end())?;
         within("arena.bots", self.arena.bots, 0, 1000)?;
         within("arena.drones", self.arena.drones, 0, 10_000)?;

@@ -21,6 +21,7 @@ use super::crew::Packers;
 use super::hub::Hub;
 use super::json::Dialect;
 use super::peer::Peer;
+use super::recorder::Recordings;
 use super::rooms::{Rooms, Settings};
 use super::socket;
 use super::tally::Tally;
@@ -63,6 +64,7 @@ pub async fn serve<P: Protocol>(
         dialect: Arc::new(dialect),
         authenticator: Arc::new(crate::auth::Anonymous),
         tally: Tally::default(),
+        recordings: Recordings::default(),
         clock,
         sessions: Arc::new(Semaphore::new(config.connections_max)),
         strangers: Arc::new(Semaphore::new(config.connections_max)),

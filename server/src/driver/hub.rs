@@ -10,6 +10,7 @@ use super::clock::Clock;
 use super::json::Dialect;
 use super::meter::Rates;
 use super::options::SocketOptions;
+use super::recorder::Recordings;
 use super::rooms::Rooms;
 use super::socket::Bounds;
 use super::tally::Tally;
@@ -25,6 +26,7 @@ pub(super) struct Hub<P: Protocol> {
     /// Says who may play.
     pub(super) authenticator: Arc<dyn Authenticator>,
     pub(super) tally: Tally,
+    pub(super) recordings: Recordings,
     pub(super) clock: Clock,
     /// One permit per WebSocket session.
     pub(super) sessions: Arc<Semaphore>,

@@ -43,6 +43,8 @@ pub(super) fn text<P: Protocol>(hub: &Hub<P>) -> String {
     page.counter("ticks_total", "Ticks simulated.", &[("", counters.ticks)]);
     page.counter("tick_late_total", "Ticks that began after their deadline.", &[("", timing.late)]);
     page.counter("tick_skipped_total", "Ticks given up.", &[("", timing.skipped)]);
+    let missed = hub.recordings.missed_ticks();
+    page.counter("recording_missed_ticks_total", "Ticks left out of recordings.", &[("", missed)]);
     page.tick_durations(&timing);
 
     let tally = &hub.tally;

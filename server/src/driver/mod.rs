@@ -79,6 +79,8 @@ mod tenant;
 
 mod pacer;
 
+mod recorder;
+
 mod crew;
 
 mod timing;

@@ -17,6 +17,7 @@ use super::doorkeeper::Doorkeeper;
 use super::hub::Hub;
 use super::json::Dialect;
 use super::options::{self, SocketOptions};
+use super::recorder::Recordings;
 use super::rooms::{MakeTenant, Rooms, Settings};
 use super::tally::Tally;
 use super::tenant::{Make, Tenancy};
@@ -32,6 +33,9 @@ use crate::simulation::Game;
 
 /// How long the end of the server waits for connections to read their close frames.
 const GOODBYE_DEADLINE: Duration = Duration::from_secs(5);
+
+/// And for the ends of recordings to be written.
+const RECORDINGS_DEADLINE: Duration = Duration::from_secs(2);
 
 /// Why a server does not run.
 #[derive(Debug, thiserror::Error)]
@@ -80,6 +84,7 @@ trait Inside: Send + Sync {
     fn metrics(&self) -> String;
     fn options(&self) -> Option<SocketOptions>;
     fn sessions(&self) -> &Semaphore;
+    fn recordings(&self) -> &Recordings;
     fn end_rooms(&self, close: &Close);
 }
 
@@ -94,6 +99,10 @@ impl<P: Protocol> Inside for Hub<P> {
 
     fn sessions(&self) -> &Semaphore {
         &self.sessions
+    }
+
+    fn recordings(&self) -> &Recordings {
+        &self.recordings
     }
 
     fn end_rooms(&self, close: &Close) {
@@ -204,7 +213,8 @@ pub async fn start_with<G: Game>(
     };
     let packers = Packers::new(config.replication.packing_threads);
     let workers = Workers::hire(config.room_workers, clock)?;
-    let make = tenant_maker(make_game, room_template(&config));
+    let recordings = Recordings::open(&config.recording)?;
+    let make = tenant_maker(make_game, room_template(&config), recordings.clone());
     let rooms = Rooms::open(settings, clock, (packers, workers), make);
     let (ending, ended) = watch::channel(None);
     let retry_after_ms = u32::try_from(config.retry_after.as_millis()).unwrap_or(u32::MAX);
@@ -214,6 +224,7 @@ pub async fn start_with<G: Game>(
         dialect: Arc::new(dialect),
         authenticator: doorkeeper.authenticator(),
         tally: Tally::default(),
+        recordings,
         clock,
         sessions: Arc::new(Semaphore::new(places.sessions)),
         strangers: Arc::new(Semaphore::new(config.limits.unauthenticated_max)),
@@ -285,6 +296,14 @@ impl Running {
         let all_gone = self.inside.sessions().acquire_many(self.sessions_max);
         if tokio::time::timeout(GOODBYE_DEADLINE, all_gone).await.is_err() {
             tracing::warn!("some connections did not say goodbye in time");
+        }
+        let all_written = async {
+            while !self.inside.recordings().is_idle() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        if tokio::time::timeout(RECORDINGS_DEADLINE, all_written).await.is_err() {
+            tracing::warn!("the disk did not take the end of all recordings in time");
         }
     }
 
@@ -360,15 +379,19 @@ fn room_template(config: &Config) -> RoomConfig {
 fn tenant_maker<G: Game>(
     make_game: impl Fn(&str, u64) -> G + Send + Sync + 'static,
     template: RoomConfig,
+    recordings: Recordings,
 ) -> Box<MakeTenant<G::Protocol>> {
     let make_game = Arc::new(make_game);
     Box::new(move |rooms, board, joins| {
         let Order { name, capacity, tick_hz, seed, .. } = board.order().clone();
         let (make_game, template) = (Arc::clone(&make_game), template.clone());
+        let recordings = recordings.clone();
         let make: Make<G> = Box::new(move || {
             let game = make_game(&name, seed);
-            Room::new(game, RoomConfig { name, capacity, tick_hz, seed, ..template })
-                .map_err(|error| error.to_string())
+            let room = Room::new(game, RoomConfig { name: name.clone(), capacity, tick_hz, seed, ..template });
+            let mut room = room.map_err(|error| error.to_string())?;
+            let recorder = recordings.begin(&name, &mut room);
+            Ok((room, recorder))
         });
         Box::new(Tenancy::new(make, joins, rooms, board))
     })

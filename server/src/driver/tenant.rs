@@ -14,6 +14,7 @@ use super::clock::Clock;
 use super::lending::Lent;
 use super::link::{Departure, Downlink, Link};
 use super::pacer::Pacer;
+use super::recorder::Recorder;
 use super::rooms::Rooms;
 use super::seats::{Heard, Seats};
 use super::sweep::{SWEEPS_PER_TICK, Sweeper};
@@ -48,7 +49,7 @@ pub(super) struct Join<P: Protocol> {
 }
 
 /// Makes a room.
-pub(super) type Make<G> = Box<dyn FnOnce() -> Result<Room<G>, String> + Send>;
+pub(super) type Make<G> = Box<dyn FnOnce() -> Result<(Room<G>, Recorder), String> + Send>;
 
 /// A room's place with its worker.
 pub(super) struct Tenancy<G: Game> {
@@ -79,6 +80,7 @@ struct Runner<G: Game> {
     sweeps: u32,
     empty_since: Micros,
     asleep: bool,
+    recorder: Recorder,
 }
 
 impl<G: Game> Tenancy<G> {
@@ -121,7 +123,7 @@ impl<G: Game> Tenancy<G> {
     fn begin(&mut self, now: Micros) {
         let Stage::Unmade { make, joins } = std::mem::replace(&mut self.stage, Stage::Ended) else { return };
         match catch_unwind(AssertUnwindSafe(make)).unwrap_or_else(|_| Err("it panicked".to_owned())) {
-            Ok(room) => {
+            Ok((room, recorder)) => {
                 self.stage = Stage::Made(Box::new(Runner {
                     room,
                     seats: Seats::new(None),
@@ -132,6 +134,7 @@ impl<G: Game> Tenancy<G> {
                     sweeps: 0,
                     empty_since: now,
                     asleep: true,
+                    recorder,
                 }));
                 if let Stage::Made(runner) = &mut self.stage {
                     runner.wake(&self.rooms, now);
@@ -233,6 +236,7 @@ impl<G: Game> Runner<G> {
         let stepped = self.clock.now();
         self.hand_out(rooms.packers());
         let sent = self.clock.now();
+        self.recorder.ticked(&mut self.room, sent);
         let status = self.room.status();
         let stages = [heard.since(begun), stepped.since(heard), sent.since(stepped)];
         self.board.publish(status, self.room.counters(), stages);

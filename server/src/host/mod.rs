@@ -27,6 +27,8 @@ mod resting;
 
 mod saved;
 
+pub mod recording;
+
 pub use counters::{Counters, Inputs, Rewinds};
 pub use crew::{Alone, Crew};
 pub use event::{ClientStatus, Event, Output, Status};

@@ -42,6 +42,7 @@ mod playing;
 
 mod embedded;
 
+mod recordings;
 mod resuming;
 
 mod command_line;
