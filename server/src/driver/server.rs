@@ -388,7 +388,8 @@ fn tenant_maker<G: Game>(
         let recordings = recordings.clone();
         let make: Make<G> = Box::new(move || {
             let game = make_game(&name, seed);
-            let room = Room::new(game, RoomConfig { name: name.clone(), capacity, tick_hz, seed, ..template });
+            let room =
+                Room::new(game, RoomConfig { name: name.clone(), capacity, tick_hz, seed, ..template });
             let mut room = room.map_err(|error| error.to_string())?;
             let recorder = recordings.begin(&name, &mut room);
             Ok((room, recorder))
