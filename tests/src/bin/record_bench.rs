@@ -81,6 +81,7 @@ impl Side {
     }
 }
 
+#[allow(clippy::disallowed_methods, reason = "a bench keeps time")]
 fn main() {
     let (mut plain, mut recorded) = (Side::new(), Side::new());
     recorded.room.write_recording_header(&mut recorded.recording);
