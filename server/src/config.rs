@@ -4,7 +4,7 @@
 //! Defaults, then the TOML file, then the environment (`TICKWIRE_LISTEN`, `TICKWIRE_ARENA__BOTS`), then flags.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use figment::Figment;
@@ -38,6 +38,8 @@ pub use tls::TlsSection;
 
 /// Ticks on the wire have 16 bits: nobody may be without news for longer.
 pub const SESSION_GRACE_MAX: Duration = Duration::from_secs(30);
+/// Who is told of an end that is further away has forgotten it when it comes.
+pub const DRAIN_NOTICE_MAX: Duration = Duration::from_secs(3600);
 /// Whoever is in cover for longer than this is safe, whatever is configured.
 pub const LAG_COMPENSATION_MAX: Duration = Duration::from_millis(500);
 
@@ -83,6 +85,12 @@ pub struct Config {
     /// What a client is told to wait after a close that is not its fault.
     #[serde(with = "units::duration")]
     pub retry_after: Duration,
+    /// How long players are told that the server goes away before it closes their sessions; 0s closes them at once. All
+    /// of it has to fit into the time that whoever stops the process gives it.
+    #[serde(with = "units::duration")]
+    pub drain_notice: Duration,
+    /// Folder in which rooms are kept when the server goes away, to be there again at the next start; without one they end.
+    pub state_dir: Option<PathBuf>,
     /// How long the session of a client whose connection was lost is held, its avatar away, for the client to come
     /// back: long enough for a phone to change networks, 30s at most; 0s holds none.
     #[serde(with = "units::duration")]
@@ -178,6 +186,8 @@ impl Default for Config {
             allowed_origins: Vec::new(),
             absent_origin: AbsentOrigin::Allow,
             retry_after: Duration::from_secs(2),
+            drain_notice: Duration::from_secs(2),
+            state_dir: None,
             session_grace: Duration::from_secs(15),
             lag_compensation_max: Duration::from_millis(250),
             replication: Replication::default(),
@@ -259,6 +269,10 @@ impl Config {
         spans("room_empty_after", self.room_empty_after, Duration::from_millis(10))?;
         spans("room_suspend_after", self.room_suspend_after, Duration::from_millis(10))?;
         spans("retry_after", self.retry_after, Duration::ZERO)?;
+        if self.drain_notice > DRAIN_NOTICE_MAX {
+            let notice = format!("{:?}", self.drain_notice);
+            return Err(refuse("drain_notice", notice, "it must be from 0s to 1h"));
+        }
         if self.session_grace > SESSION_GRACE_MAX {
             let grace = format!("{:?}", self.session_grace);
             return Err(refuse("session_grace", grace, "it must be from 0s to 30s"));

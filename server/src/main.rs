@@ -190,6 +190,12 @@ struct ConfigArgs {
     /// How long the session of a client whose connection was lost waits for it, at most 30s [default: 15s].
     #[arg(long, value_name = "TIME")]
     session_grace: Option<String>,
+    /// Keeps every room in a file in this folder when the server goes away, to be there again at the next start.
+    #[arg(long, value_name = "DIR")]
+    state_dir: Option<PathBuf>,
+    /// How long players are told before the server goes away [default: 2s].
+    #[arg(long, value_name = "TIME")]
+    drain_notice: Option<String>,
     /// Records every room into files in this folder, for `replay`.
     #[arg(long, value_name = "DIR")]
     record_dir: Option<PathBuf>,
@@ -240,6 +246,8 @@ impl ConfigArgs {
             ("auth.jwks_file", path(self.auth_jwks)),
             ("auth.audience", self.auth_audience.map(Value::from)),
             ("recording.dir", path(self.record_dir)),
+            ("state_dir", path(self.state_dir)),
+            ("drain_notice", self.drain_notice.map(Value::from)),
             ("tick_hz", number(self.tick_hz.map(u64::from))),
             ("arena.bots", number(self.bots.map(u64::from))),
             ("arena.drones", number(self.drones.map(u64::from))),

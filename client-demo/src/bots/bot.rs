@@ -253,7 +253,7 @@ impl Bot {
                     self.comeback.welcomed();
                     self.tally.resumed += 1;
                 }
-                Happening::Game(..) | Happening::Mismatch => {}
+                Happening::Game(..) | Happening::Mismatch | Happening::Draining(_) => {}
             }
         }
     }

@@ -187,6 +187,13 @@ impl Player {
                     self.patience.welcomed(now);
                     self.world.welcome_back();
                 }
+                Happening::Draining(draining) => {
+                    let seconds = draining.closes_in_ms.div_ceil(1000);
+                    let words = format!(
+                        "The server goes away in {seconds} s; you come back as soon as there is one again"
+                    );
+                    self.world.say(words, now);
+                }
                 // Events are shown when the view reaches them.
                 Happening::Game(..) | Happening::Frame(_) | Happening::InputSeen(_) | Happening::Mismatch => {
                 }

@@ -24,6 +24,7 @@ use super::peer::Peer;
 use super::recorder::Recordings;
 use super::rooms::{Rooms, Settings};
 use super::socket;
+use super::state_dir::StateDir;
 use super::tally::Tally;
 use super::visitors::{Counted, Visitors};
 use super::worker::{Next, Tenant, Workers};
@@ -59,12 +60,15 @@ pub async fn serve<P: Protocol>(
             settings,
             clock,
             (Packers::new(1), Workers::hire(1, clock)?),
-            Box::new(|_, _, _| Box::new(Nobody)),
+            Vec::new(),
+            Box::new(|_, _, _, _| Box::new(Nobody)),
         ),
         dialect: Arc::new(dialect),
         authenticator: Arc::new(crate::auth::Anonymous),
         tally: Tally::default(),
         recordings: Recordings::default(),
+        state_dir: StateDir::default(),
+        drain: watch::Sender::new(false),
         clock,
         sessions: Arc::new(Semaphore::new(config.connections_max)),
         strangers: Arc::new(Semaphore::new(config.connections_max)),

@@ -13,6 +13,7 @@ use super::options::SocketOptions;
 use super::recorder::Recordings;
 use super::rooms::Rooms;
 use super::socket::Bounds;
+use super::state_dir::StateDir;
 use super::tally::Tally;
 use super::visitors::{Counted, TooMany, Visitors};
 use crate::auth::Authenticator;
@@ -27,6 +28,9 @@ pub(super) struct Hub<P: Protocol> {
     pub(super) authenticator: Arc<dyn Authenticator>,
     pub(super) tally: Tally,
     pub(super) recordings: Recordings,
+    pub(super) state_dir: StateDir,
+    /// True as soon as somebody has asked for the end.
+    pub(super) drain: watch::Sender<bool>,
     pub(super) clock: Clock,
     /// One permit per WebSocket session.
     pub(super) sessions: Arc<Semaphore>,
@@ -84,7 +88,7 @@ impl<P: Protocol> Hub<P> {
 
     /// Whether new sessions are let in.
     pub(super) fn is_ready(&self) -> bool {
-        self.ending.borrow().is_none()
+        self.ending.borrow().is_none() && self.rooms.draining().is_none()
     }
 
     pub(super) fn note_options(&self, options: SocketOptions) {

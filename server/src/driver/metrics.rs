@@ -18,6 +18,8 @@ pub(super) fn text<P: Protocol>(hub: &Hub<P>) -> String {
     page.gauge("rooms", "Rooms.", rooms.len());
     let asleep = rooms.iter().filter(|room| room.asleep).count();
     page.gauge("sleeping_rooms", "Rooms that do not tick because nobody is in them.", asleep);
+    let draining = u8::from(hub.rooms.draining().is_some());
+    page.gauge("draining", "1 while the server goes away.", draining);
     let loads = hub.rooms.worker_loads();
     let busiest = loads.iter().copied().max().unwrap_or(0);
     page.gauge(

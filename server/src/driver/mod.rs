@@ -5,6 +5,8 @@
 
 mod server;
 
+mod drain;
+
 mod hub;
 
 mod options;
@@ -80,6 +82,8 @@ mod tenant;
 mod pacer;
 
 mod recorder;
+
+mod state_dir;
 
 mod crew;
 

@@ -13,6 +13,7 @@ use serde_json::json;
 use tickwire_shared::{ClientId, Close, CloseCode, Protocol};
 
 use super::board::{Command, Order};
+use super::drain::Inside;
 use super::hub::Hub;
 use super::rooms::NoRoom;
 use super::wanted;
@@ -25,6 +26,7 @@ const METADATA_BYTES_MAX: usize = 1024;
 pub(super) fn routes<P: Protocol>() -> Router<Arc<Hub<P>>> {
     Router::new()
         .route("/rooms", post(create::<P>))
+        .route("/drain", post(drain::<P>))
         .route("/rooms/{room}", delete(end::<P>))
         .route("/rooms/{room}/clients/{client}", delete(kick::<P>))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
@@ -99,6 +101,15 @@ fn order(wish: Wish, usual: Order) -> Result<Order, String> {
         false => None,
     };
     Ok(Order { capacity, tick_hz, seed: seed.unwrap_or(usual.seed), code, metadata, ..usual })
+}
+
+/// Begins the end of the server. To ask twice changes nothing.
+async fn drain<P: Protocol>(State(hub): State<Arc<Hub<P>>>) -> Response {
+    hub.begin_drain();
+    let players: usize = hub.rooms.views().iter().map(|room| room.status.clients).sum();
+    let closes_in_ms = hub.rooms.draining().map(|draining| draining.closes_in_ms);
+    let begun = json!({ "players": players, "rooms": hub.rooms.count(), "closes_in_ms": closes_in_ms });
+    (StatusCode::ACCEPTED, Json(begun)).into_response()
 }
 
 async fn end<P: Protocol>(State(hub): State<Arc<Hub<P>>>, Path(room): Path<String>) -> Response {

@@ -9,13 +9,14 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 use tickwire_shared::schema::Schema;
-use tickwire_shared::wire::message::{Hello, ResumeToken};
+use tickwire_shared::wire::message::{Draining, Hello, ResumeToken};
 use tickwire_shared::{ClientId, Close, CloseCode, Micros, Protocol};
 use tokio::sync::mpsc;
 
 use super::board::{Board, Command, Order, RoomView};
 use super::clock::Clock;
 use super::crew::Packers;
+use super::state_dir::Kept;
 use super::tenant::{Join, Newcomer};
 use super::totals::Totals;
 use super::wanted::{self, DEFAULT_ROOM, Wanted};
@@ -35,7 +36,9 @@ pub(super) struct Rooms<P: Protocol> {
     next_client: AtomicU32,
     schema: Schema,
     schema_hash: u128,
-    /// Set once, when the server goes away.
+    /// Set once, when the server is about to go away: nobody joins any more.
+    draining: OnceLock<Draining>,
+    /// Set once, when it goes.
     closing: OnceLock<Close>,
     make: Box<MakeTenant<P>>,
     /// For the rooms, which report their end here.
@@ -44,7 +47,10 @@ pub(super) struct Rooms<P: Protocol> {
 
 /// A room for a worker, not yet begun.
 pub(super) type MakeTenant<P> =
-    dyn Fn(Arc<Rooms<P>>, Arc<Board>, mpsc::Receiver<Join<P>>) -> Box<dyn Tenant> + Send + Sync;
+    dyn Fn(Arc<Rooms<P>>, Arc<Board>, mpsc::Receiver<Join<P>>, Saved) -> Box<dyn Tenant> + Send + Sync;
+
+/// What is left of its room from the last run.
+pub(super) type Saved = Option<Vec<u8>>;
 
 /// What all rooms have in common.
 #[derive(Clone, Copy, Debug)]
@@ -90,11 +96,12 @@ pub(super) enum NoRoom {
 }
 
 impl<P: Protocol> Rooms<P> {
-    /// Begins the default room.
+    /// Begins the rooms of the last run and the default room.
     pub(super) fn open(
         settings: Settings,
         clock: Clock,
         (packers, workers): (Packers, Workers),
+        kept: Vec<Kept>,
         make: Box<MakeTenant<P>>,
     ) -> Arc<Self> {
         let directory = Directory { rooms: BTreeMap::new(), buried: Totals::default(), number: 0 };
@@ -107,12 +114,31 @@ impl<P: Protocol> Rooms<P> {
             next_client: AtomicU32::new(1),
             schema_hash: P::schema().hash(),
             schema: P::schema(),
+            draining: OnceLock::new(),
             closing: OnceLock::new(),
             make,
             own: own.clone(),
         });
-        rooms.begin(&mut rooms.lock(), rooms.usual(DEFAULT_ROOM));
+        rooms.begin_all(kept);
         rooms
+    }
+
+    fn begin_all(&self, kept: Vec<Kept>) {
+        let mut directory = self.lock();
+        for Kept { mut order, room } in kept {
+            if order.name != DEFAULT_ROOM && !directory.has_space(self.settings.rooms_max) {
+                tracing::error!(
+                    room = order.name,
+                    "a saved room has no place: raise rooms_max; it waits in its file"
+                );
+                continue;
+            }
+            order.capacity = order.capacity.min(self.settings.capacity);
+            self.begin(&mut directory, order, Some(room));
+        }
+        if !directory.rooms.contains_key(DEFAULT_ROOM) {
+            self.begin(&mut directory, self.usual(DEFAULT_ROOM), None);
+        }
     }
 
     pub(super) fn clock(&self) -> Clock {
@@ -157,8 +183,8 @@ impl<P: Protocol> Rooms<P> {
             return Err(Close::because(CloseCode::Internal, "no randomness"));
         }
         let mut directory = self.lock();
-        if let Some(close) = self.closing() {
-            return Err(close.clone());
+        if let Some(close) = self.turned_away() {
+            return Err(close);
         }
         let name = match Wanted::of(&newcomer.hello.room) {
             Wanted::Any => directory.any(),
@@ -193,7 +219,7 @@ impl<P: Protocol> Rooms<P> {
         if name != DEFAULT_ROOM && !directory.has_space(self.settings.rooms_max) {
             return Err(Close::because(CloseCode::Full, "no more rooms"));
         }
-        self.begin(directory, self.usual(name));
+        self.begin(directory, self.usual(name), None);
         tracing::info!(room = name, "room begins");
         Ok(())
     }
@@ -204,7 +230,7 @@ impl<P: Protocol> Rooms<P> {
     /// [`NoRoom`] when it cannot.
     pub(super) fn create(&self, order: Order) -> Result<(), NoRoom> {
         let mut directory = self.lock();
-        if self.closing().is_some() {
+        if self.turned_away().is_some() {
             return Err(NoRoom::Closing);
         }
         if directory.rooms.contains_key(&order.name) {
@@ -214,7 +240,7 @@ impl<P: Protocol> Rooms<P> {
             return Err(NoRoom::TooMany);
         }
         tracing::info!(room = order.name, "room begins, as told");
-        self.begin(&mut directory, order);
+        self.begin(&mut directory, order, None);
         Ok(())
     }
 
@@ -245,6 +271,30 @@ impl<P: Protocol> Rooms<P> {
 
     pub(super) fn join_deadline_micros(&self) -> u64 {
         self.settings.join_deadline.as_micros() as u64
+    }
+
+    /// Tells every room's clients with the next tick that the server goes away, and lets nobody join.
+    pub(super) fn drain(&self, draining: Draining) {
+        // The first one counts.
+        let _ = self.draining.set(draining);
+    }
+
+    /// What is to be told, once the server is about to go away.
+    pub(super) fn draining(&self) -> Option<&Draining> {
+        self.draining.get()
+    }
+
+    /// The close for whoever wants to join, once nobody may.
+    pub(super) fn turned_away(&self) -> Option<Close> {
+        let draining = || {
+            let wait_ms = self.draining()?.closes_in_ms.saturating_add(self.settings.retry_after_ms);
+            Some(Close::retry_after(CloseCode::GoingAway, wait_ms))
+        };
+        self.closing().cloned().or_else(draining)
+    }
+
+    pub(super) fn count(&self) -> usize {
+        self.lock().rooms.len()
     }
 
     /// Ends every room at its next tick and lets none begin.
@@ -302,13 +352,13 @@ impl<P: Protocol> Rooms<P> {
         }
     }
 
-    fn begin(&self, directory: &mut Directory<P>, order: Order) {
+    fn begin(&self, directory: &mut Directory<P>, order: Order, saved: Saved) {
         let Some(own) = self.own.upgrade() else { return };
         let (joins, receiver) = mpsc::channel(self.settings.joins_max);
         let name = order.name.clone();
         directory.number += 1;
         let board = Arc::new(Board::new(directory.number, order));
-        self.workers.house(directory.number, (self.make)(own, Arc::clone(&board), receiver));
+        self.workers.house(directory.number, (self.make)(own, Arc::clone(&board), receiver, saved));
         directory.rooms.insert(name, Entry { joins, board });
     }
 

@@ -1,10 +1,10 @@
 //! A server from its first port to its last byte.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tickwire_shared::{Close, CloseCode, Protocol};
+use tickwire_shared::{Close, Protocol};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 
@@ -14,28 +14,24 @@ use super::board::Order;
 use super::clock::Clock;
 use super::crew::Packers;
 use super::doorkeeper::Doorkeeper;
+use super::drain::{Drained, Inside, StopSignal};
+use super::http;
 use super::hub::Hub;
 use super::json::Dialect;
 use super::options::{self, SocketOptions};
 use super::recorder::Recordings;
 use super::rooms::{MakeTenant, Rooms, Settings};
+use super::state_dir::{RoomsSaved, StateDir};
 use super::tally::Tally;
 use super::tenant::{Make, Tenancy};
 use super::tls::Tls;
 use super::visitors::Visitors;
 use super::wanted::DEFAULT_ROOM;
 use super::worker::Workers;
-use super::{http, metrics};
 use crate::auth::{Authenticator, JwtAuthenticator};
 use crate::config::{AuthMode, Config, ConfigError, Plaintext};
 use crate::host::{GameError, Room, RoomConfig, check_game};
 use crate::simulation::Game;
-
-/// How long the end of the server waits for connections to read their close frames.
-const GOODBYE_DEADLINE: Duration = Duration::from_secs(5);
-
-/// And for the ends of recordings to be written.
-const RECORDINGS_DEADLINE: Duration = Duration::from_secs(2);
 
 /// Why a server does not run.
 #[derive(Debug, thiserror::Error)]
@@ -56,6 +52,15 @@ pub enum RunError {
         /// The system's words.
         why: std::io::Error,
     },
+    /// A second signal came before the end.
+    #[error("stopped at once by a second signal: nothing was saved, nobody was waited for")]
+    StoppedAtOnce,
+    /// The disk did not take some rooms; the log names them.
+    #[error("{rooms} rooms could not be saved: the log says which and why")]
+    NotSaved {
+        /// How many.
+        rooms: usize,
+    },
     /// No thread for the first room, or no signal handler.
     #[error("the system refuses: {0}")]
     System(#[from] std::io::Error),
@@ -73,41 +78,11 @@ pub struct Running {
     public_addr: SocketAddr,
     admin_addr: SocketAddr,
     scheme: &'static str,
-    ending: watch::Sender<Option<Close>>,
-    close: Close,
-    sessions_max: u32,
-    inside: Arc<dyn Inside>,
-}
-
-/// A server's inside, whatever its game.
-trait Inside: Send + Sync {
-    fn metrics(&self) -> String;
-    fn options(&self) -> Option<SocketOptions>;
-    fn sessions(&self) -> &Semaphore;
-    fn recordings(&self) -> &Recordings;
-    fn end_rooms(&self, close: &Close);
-}
-
-impl<P: Protocol> Inside for Hub<P> {
-    fn metrics(&self) -> String {
-        metrics::text(self)
-    }
-
-    fn options(&self) -> Option<SocketOptions> {
-        *self.accepted_options.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn sessions(&self) -> &Semaphore {
-        &self.sessions
-    }
-
-    fn recordings(&self) -> &Recordings {
-        &self.recordings
-    }
-
-    fn end_rooms(&self, close: &Close) {
-        self.rooms.end(close);
-    }
+    pub(super) ending: watch::Sender<Option<Close>>,
+    pub(super) retry_after_ms: u32,
+    pub(super) drain_notice: Duration,
+    pub(super) sessions_max: u32,
+    pub(super) inside: Arc<dyn Inside>,
 }
 
 /// Runs a game's server until the process is told to stop: `make_game` makes the game of a room from its name
@@ -138,10 +113,32 @@ pub async fn run_with<G: Game>(
     let scheme = running.scheme();
     println!("Tickwire plays at {scheme}://{}/ (stop with Ctrl-C)", reachable(running.public_addr()));
     tracing::info!(public = %running.public_addr(), admin = %running.admin_addr(), "listening");
-    stop.received().await;
-    tracing::info!("going away");
-    running.shutdown().await;
-    Ok(())
+    tokio::select! {
+        () = stop.received() => {}
+        () = running.drain_asked() => {}
+    }
+    let drained = tokio::select! {
+        drained = running.drain() => drained,
+        () = stop.received() => return Err(RunError::StoppedAtOnce),
+    };
+    report(drained)
+}
+
+/// What the operator is told at the end.
+fn report(Drained { sessions, sessions_left, rooms, took }: Drained) -> Result<(), RunError> {
+    let RoomsSaved { saved, failed } = rooms;
+    for (room, bytes) in &saved {
+        tracing::info!(room, bytes, "saved");
+    }
+    for (room, error) in &failed {
+        tracing::error!(room, %error, "NOT SAVED");
+    }
+    let bytes: usize = saved.iter().map(|(_, bytes)| bytes).sum();
+    tracing::info!(sessions, sessions_left, rooms_saved = saved.len(), bytes, ?took, "gone");
+    match failed.len() {
+        0 => Ok(()),
+        rooms => Err(RunError::NotSaved { rooms }),
+    }
 }
 
 /// Whether the files that a configuration names can be used, and what the operator has to know of them all the same.
@@ -214,8 +211,10 @@ pub async fn start_with<G: Game>(
     let packers = Packers::new(config.replication.packing_threads);
     let workers = Workers::hire(config.room_workers, clock)?;
     let recordings = Recordings::open(&config.recording)?;
-    let make = tenant_maker(make_game, room_template(&config), recordings.clone());
-    let rooms = Rooms::open(settings, clock, (packers, workers), make);
+    let state_dir = StateDir::open(config.state_dir.as_deref())?;
+    let kept = state_dir.load();
+    let make = tenant_maker(make_game, room_template(&config), (recordings.clone(), state_dir.clone()));
+    let rooms = Rooms::open(settings, clock, (packers, workers), kept, make);
     let (ending, ended) = watch::channel(None);
     let retry_after_ms = u32::try_from(config.retry_after.as_millis()).unwrap_or(u32::MAX);
     let sessions_max = u32::try_from(places.sessions).unwrap_or(u32::MAX);
@@ -225,6 +224,8 @@ pub async fn start_with<G: Game>(
         authenticator: doorkeeper.authenticator(),
         tally: Tally::default(),
         recordings,
+        state_dir,
+        drain: watch::Sender::new(false),
         clock,
         sessions: Arc::new(Semaphore::new(places.sessions)),
         strangers: Arc::new(Semaphore::new(config.limits.unauthenticated_max)),
@@ -255,8 +256,17 @@ pub async fn start_with<G: Game>(
     let admin = Port { listener: admin, gate: Gate::Admin, router: http::admin(Arc::clone(&hub)) };
     tokio::spawn(accept::run(Arc::clone(&hub), public));
     tokio::spawn(accept::run(Arc::clone(&hub), admin));
-    let close = Close::retry_after(CloseCode::GoingAway, retry_after_ms);
-    Ok(Running { public_addr, admin_addr, scheme, ending, close, sessions_max, inside: hub })
+    let drain_notice = hub.config.drain_notice;
+    Ok(Running {
+        public_addr,
+        admin_addr,
+        scheme,
+        ending,
+        retry_after_ms,
+        drain_notice,
+        sessions_max,
+        inside: hub,
+    })
 }
 
 impl Running {
@@ -288,34 +298,6 @@ impl Running {
     #[must_use]
     pub fn accepted_options(&self) -> Option<SocketOptions> {
         self.inside.options()
-    }
-
-    /// Closes every session with 1001 and waits until they are gone, or have had their time.
-    pub async fn shutdown(self) {
-        self.end();
-        let all_gone = self.inside.sessions().acquire_many(self.sessions_max);
-        if tokio::time::timeout(GOODBYE_DEADLINE, all_gone).await.is_err() {
-            tracing::warn!("some connections did not say goodbye in time");
-        }
-        let all_written = async {
-            while !self.inside.recordings().is_idle() {
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-        };
-        if tokio::time::timeout(RECORDINGS_DEADLINE, all_written).await.is_err() {
-            tracing::warn!("the disk did not take the end of all recordings in time");
-        }
-    }
-
-    fn end(&self) {
-        self.ending.send_replace(Some(self.close.clone()));
-        self.inside.end_rooms(&self.close);
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.end();
     }
 }
 
@@ -379,23 +361,37 @@ fn room_template(config: &Config) -> RoomConfig {
 fn tenant_maker<G: Game>(
     make_game: impl Fn(&str, u64) -> G + Send + Sync + 'static,
     template: RoomConfig,
-    recordings: Recordings,
+    (recordings, state_dir): (Recordings, StateDir),
 ) -> Box<MakeTenant<G::Protocol>> {
     let make_game = Arc::new(make_game);
-    Box::new(move |rooms, board, joins| {
+    Box::new(move |rooms, board, joins, saved| {
         let Order { name, capacity, tick_hz, seed, .. } = board.order().clone();
         let (make_game, template) = (Arc::clone(&make_game), template.clone());
-        let recordings = recordings.clone();
+        let (recordings, state_dir) = (recordings.clone(), state_dir.clone());
+        let outlives = state_dir.clone();
         let make: Make<G> = Box::new(move || {
-            let game = make_game(&name, seed);
-            let room =
-                Room::new(game, RoomConfig { name: name.clone(), capacity, tick_hz, seed, ..template });
-            let mut room = room.map_err(|error| error.to_string())?;
+            let config = RoomConfig { name: name.clone(), capacity, tick_hz, seed, ..template };
+            let restored = saved.and_then(|saved| restore(&saved, &config, &state_dir));
+            let made = || Room::new(make_game(&name, seed), config).map_err(|error| error.to_string());
+            let mut room = restored.map_or_else(made, Ok)?;
             let recorder = recordings.begin(&name, &mut room);
             Ok((room, recorder))
         });
-        Box::new(Tenancy::new(make, joins, rooms, board))
+        Box::new(Tenancy::new(make, joins, rooms, board, outlives))
     })
+}
+
+/// A room of the last run. One that this game cannot read is set aside, and begins anew.
+fn restore<G: Game>(saved: &[u8], config: &RoomConfig, state_dir: &StateDir) -> Option<Room<G>> {
+    let room = Room::restore(saved, config.clone());
+    match &room {
+        Ok(room) => tracing::info!(room = config.name, tick = room.status().tick.0, "restored"),
+        Err(why) => {
+            tracing::error!(room = config.name, %why, "a saved room cannot be restored: it begins anew");
+            state_dir.refuse(&config.name);
+        }
+    }
+    room.ok()
 }
 
 /// An address that can be typed into a browser here.
@@ -405,29 +401,4 @@ fn reachable(address: SocketAddr) -> SocketAddr {
     }
     let local = if address.is_ipv4() { [127, 0, 0, 1].into() } else { std::net::Ipv6Addr::LOCALHOST.into() };
     SocketAddr::new(local, address.port())
-}
-
-/// Ctrl-C, and where there is one, the signal to terminate.
-struct StopSignal {
-    #[cfg(unix)]
-    terminate: tokio::signal::unix::Signal,
-}
-
-impl StopSignal {
-    fn listen() -> std::io::Result<Self> {
-        Ok(Self {
-            #[cfg(unix)]
-            terminate: tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?,
-        })
-    }
-
-    async fn received(&mut self) {
-        #[cfg(unix)]
-        tokio::select! {
-            _ = tokio::signal::ctrl_c() => {}
-            _ = self.terminate.recv() => {}
-        }
-        #[cfg(not(unix))]
-        let _ = tokio::signal::ctrl_c().await;
-    }
 }

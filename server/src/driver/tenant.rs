@@ -17,6 +17,7 @@ use super::pacer::Pacer;
 use super::recorder::Recorder;
 use super::rooms::Rooms;
 use super::seats::{Heard, Seats};
+use super::state_dir::StateDir;
 use super::sweep::{SWEEPS_PER_TICK, Sweeper};
 use super::worker::{Next, Tenant};
 use crate::host::{Crew, Event, Output, Room, Status};
@@ -55,6 +56,7 @@ pub(super) type Make<G> = Box<dyn FnOnce() -> Result<(Room<G>, Recorder), String
 pub(super) struct Tenancy<G: Game> {
     board: Arc<Board>,
     rooms: Arc<Rooms<G::Protocol>>,
+    state_dir: StateDir,
     stage: Stage<G>,
 }
 
@@ -81,6 +83,9 @@ struct Runner<G: Game> {
     empty_since: Micros,
     asleep: bool,
     recorder: Recorder,
+    state_dir: StateDir,
+    /// Whether its clients know that the server goes away.
+    told_draining: bool,
 }
 
 impl<G: Game> Tenancy<G> {
@@ -89,8 +94,9 @@ impl<G: Game> Tenancy<G> {
         joins: mpsc::Receiver<Join<G::Protocol>>,
         rooms: Arc<Rooms<G::Protocol>>,
         board: Arc<Board>,
+        state_dir: StateDir,
     ) -> Self {
-        Self { board, rooms, stage: Stage::Unmade { make, joins } }
+        Self { board, rooms, state_dir, stage: Stage::Unmade { make, joins } }
     }
 }
 
@@ -135,6 +141,8 @@ impl<G: Game> Tenancy<G> {
                     empty_since: now,
                     asleep: true,
                     recorder,
+                    state_dir: self.state_dir.clone(),
+                    told_draining: false,
                 }));
                 if let Stage::Made(runner) = &mut self.stage {
                     runner.wake(&self.rooms, now);
@@ -167,6 +175,9 @@ impl<G: Game> Runner<G> {
         let status = self.turn(rooms);
         if status.ended {
             tracing::info!(room = self.board.name(), "room ended");
+            if rooms.closing().is_none() {
+                self.state_dir.forget(self.board.name());
+            }
             return Next::Gone;
         }
         if status.clients + status.away_clients > 0 {
@@ -181,6 +192,7 @@ impl<G: Game> Runner<G> {
         let stale_at = rooms.stale_at(&self.board, self.empty_since);
         if stale_at.is_some_and(|at| now >= at) && rooms.retire(&self.board, &self.joins) {
             tracing::info!(room = self.board.name(), "empty room disposed of");
+            self.state_dir.forget(self.board.name());
             return Next::Gone;
         }
         if !self.asleep && empty_micros >= rooms.suspend_after_micros() {
@@ -252,6 +264,10 @@ impl<G: Game> Runner<G> {
             if link.gone().is_some() {
                 continue;
             }
+            if let Some(close) = rooms.turned_away() {
+                downlink.close(&close);
+                continue;
+            }
             if self.clock.now().since(asked) > rooms.join_deadline_micros() {
                 downlink.close(&rooms.too_many_join());
                 continue;
@@ -269,7 +285,12 @@ impl<G: Game> Runner<G> {
             };
             self.room.handle(event, self.clock.now());
         }
+        if let Some(draining) = rooms.draining().filter(|_| !self.told_draining) {
+            self.told_draining = true;
+            self.room.handle(Event::Draining(*draining), self.clock.now());
+        }
         if let Some(close) = rooms.closing() {
+            self.state_dir.write(self.board.order(), || self.room.save());
             self.room.handle(Event::End { close: close.clone() }, self.clock.now());
         }
     }

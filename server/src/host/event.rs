@@ -1,7 +1,7 @@
 //! Everything that goes into a room and comes out of it.
 
 use tickwire_shared::wire::cadence::TIERS;
-use tickwire_shared::wire::message::{ClientMessage, Hello, ResumeToken};
+use tickwire_shared::wire::message::{ClientMessage, Draining, Hello, ResumeToken};
 use tickwire_shared::{ClientId, Close, Protocol, Tick};
 
 /// What happens to a room. Closed: a room knows no other way in.
@@ -49,6 +49,8 @@ pub enum Event<P: Protocol> {
         /// Code and reason for the client.
         close: Close,
     },
+    /// The server will go away, and everybody is told.
+    Draining(Draining),
     /// Somebody outside wants the room gone; every client is closed with this.
     End {
         /// Code and reason for the clients.

@@ -25,6 +25,8 @@ mod resuming;
 
 mod resting;
 
+mod ending;
+
 mod saved;
 
 pub mod recording;
@@ -33,6 +35,7 @@ pub use counters::{Counters, Inputs, Rewinds};
 pub use crew::{Alone, Crew};
 pub use event::{ClientStatus, Event, Output, Status};
 pub use outputs::Sends;
+pub(crate) use recording::digest;
 pub use rewinding::{GameError, check_game};
 pub use room::{Room, RoomConfig};
 pub use saved::RestoreError;

@@ -185,6 +185,7 @@ impl<G: Game> Room<G> {
             Event::Leave { client } => self.remove(client),
             Event::Lost { client } => self.lose(client, now),
             Event::Kick { client, close } => self.close(client, close),
+            Event::Draining(draining) => self.announce_end(&draining),
             Event::End { close } => self.end(&close),
         }
     }
@@ -389,18 +390,6 @@ impl<G: Game> Room<G> {
             self.shards[0].packer.forget(&mut gone.packed, &mut self.capture);
             self.note(|tick| Call::Leave { tick, client });
             self.with_game(|game, stage| game.leave(stage, client));
-        }
-    }
-
-    fn end(&mut self, close: &Close) {
-        self.ended = true;
-        self.tenures = Tenures::default();
-        let present = self.clients.iter().filter(|(_, client)| client.away_since.is_none());
-        let present: Vec<_> = present.map(|(id, _)| *id).collect();
-        self.clients = Default::default();
-        for client in present {
-            *self.counters.closes.entry(close.code).or_default() += 1;
-            self.outputs.close(client, close.clone());
         }
     }
 

@@ -71,6 +71,11 @@ pub(crate) fn happening(happening: &Happening<Untyped>) -> Option<Happened> {
             object(&[("type", "inputSeen".into()), ("ms", (*micros as f64 / 1e3).into())])
         }
         Happening::Mismatch => plain("mismatch"),
+        Happening::Draining(draining) => object(&[
+            ("type", "draining".into()),
+            ("closesInMs", draining.closes_in_ms.into()),
+            ("retryAfterMs", draining.retry_after_ms.into()),
+        ]),
         Happening::Frame(_) => return None,
     })
 }

@@ -44,7 +44,9 @@ export type Happening =
   /** An input that was set so long ago has just been seen to take part. */
   | { type: 'inputSeen'; ms: number }
   /** A checksum differed; everything comes anew. */
-  | { type: 'mismatch' };
+  | { type: 'mismatch' }
+  /** The server goes away: it closes this session soon, and says when to come again. */
+  | { type: 'draining'; closesInMs: number; retryAfterMs: number };
 
 /** Where a field's numbers are in the row of an entity. */
 export interface Field {

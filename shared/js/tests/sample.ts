@@ -33,6 +33,7 @@ export function say(happening: Happening, state: State): string {
   switch (happening.type) {
     case 'event': return `${happening.tick}: ${happening.bytes.length} bytes`;
     case 'inputSeen': return `${happening.ms} ms`;
+    case 'draining': return `closes in ${happening.closesInMs} ms, come again ${happening.retryAfterMs} ms later`;
     case 'welcomed': case 'resumed': case 'mismatch': return state === 'live' ? happening.type : '';
     default: return happening satisfies never;
   }

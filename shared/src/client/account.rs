@@ -6,7 +6,7 @@ use crate::protocol::Protocol;
 use crate::schema::SchemaError;
 use crate::tick::Tick;
 use crate::wire::codec::CodecError;
-use crate::wire::message::AccessToken;
+use crate::wire::message::{AccessToken, Draining};
 use crate::wire::tables::TablesError;
 
 /// Who wants to join, and what.
@@ -39,6 +39,8 @@ pub enum Happening<P: Protocol> {
     InputSeen(u64),
     /// The checksum differed; everything will come anew.
     Mismatch,
+    /// The server goes away and will close this session; it says when to come again.
+    Draining(Draining),
 }
 
 /// How a session is doing, for whoever shows it.

@@ -162,6 +162,13 @@ impl<P: Protocol> Session<P> {
                 live.replica.announce_tables(from, Arc::new(Tables::from_bytes(&file)?));
                 Ok(())
             }
+            ServerMessage::Draining(draining) => {
+                if self.phase != Phase::Welcomed {
+                    return Err(SessionError::Unexpected("a farewell before Welcome"));
+                }
+                self.tell(Happening::Draining(draining));
+                Ok(())
+            }
         }
     }
 
@@ -228,10 +235,19 @@ impl<P: Protocol> Session<P> {
             }
             None => {}
         }
+        self.forget_the_oldest();
+        Ok(())
+    }
+
+    fn tell(&mut self, happening: Happening<P>) {
+        self.happenings.push_back(happening);
+        self.forget_the_oldest();
+    }
+
+    fn forget_the_oldest(&mut self) {
         let forgotten = self.happenings.len().saturating_sub(HAPPENINGS_MAX);
         self.happenings.drain(..forgotten);
         self.stats.happenings_forgotten += forgotten as u64;
-        Ok(())
     }
 
     /// The next message to send at `now`, if one is due. To be called until it gives none.

@@ -14,6 +14,8 @@ pub const TAG_WELCOME: u8 = 0;
 pub const TAG_FRAME: u8 = 1;
 /// First byte of an announcement of other coding tables.
 pub const TAG_TABLES: u8 = 2;
+/// First byte of the word that the server will go away.
+pub const TAG_DRAINING: u8 = 3;
 
 /// A secret that lets a client come back to its session.
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -121,6 +123,15 @@ pub struct NewTables {
     pub file: Vec<u8>,
 }
 
+/// The server goes away: it lets nobody in any more, and closes this session soon.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Draining {
+    /// How long the session has at most, in milliseconds from when this left.
+    pub closes_in_ms: u32,
+    /// After how long from the close it is worth while to come again, in milliseconds.
+    pub retry_after_ms: u32,
+}
+
 /// What a client says of the frames it received.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ack {
@@ -221,6 +232,14 @@ pub fn encode_tables(tables: &NewTables) -> Vec<u8> {
     out
 }
 
+/// The word that the server goes away, with its tag.
+#[must_use]
+pub fn encode_draining(draining: &Draining) -> Vec<u8> {
+    let mut out = vec![TAG_DRAINING];
+    codec::encode_into(draining, &mut out);
+    out
+}
+
 /// A message from the server, told apart by its tag.
 #[derive(Debug, PartialEq, Eq)]
 pub enum ServerMessage<'a> {
@@ -230,17 +249,20 @@ pub enum ServerMessage<'a> {
     Frame(&'a [u8]),
     /// Other coding tables.
     Tables(NewTables),
+    /// The server goes away.
+    Draining(Draining),
 }
 
 /// Tells a server's message apart.
 ///
 /// # Errors
-/// [`CodecError`] for an unknown tag, a malformed Welcome or a malformed announcement.
+/// [`CodecError`] for an unknown tag, and for what is malformed behind a known one.
 pub fn decode_server(bytes: &[u8]) -> Result<ServerMessage<'_>, CodecError> {
     match bytes.split_first() {
         Some((&TAG_WELCOME, body)) => Ok(ServerMessage::Welcome(Box::new(codec::decode(body)?))),
         Some((&TAG_FRAME, _)) => Ok(ServerMessage::Frame(bytes)),
         Some((&TAG_TABLES, body)) => Ok(ServerMessage::Tables(codec::decode(body)?)),
+        Some((&TAG_DRAINING, body)) => Ok(ServerMessage::Draining(codec::decode(body)?)),
         _ => Err(CodecError::Malformed),
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tickwire_shared::client::{Happening, Session};
 use tickwire_shared::wire::codec;
+use tickwire_shared::wire::message::Draining;
 use tickwire_shared::{Close, CloseCode, Protocol, Tick};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior};
@@ -112,6 +113,9 @@ impl<P: Protocol> Gateway<P> {
                     }
                     lines.push(json!({ "event": value }));
                 }
+                Happening::Draining(Draining { closes_in_ms, retry_after_ms }) => lines.push(json!({
+                    "draining": { "closes_in_ms": closes_in_ms, "retry_after_ms": retry_after_ms },
+                })),
                 Happening::Frame(_) | Happening::InputSeen(_) | Happening::Mismatch | Happening::Resumed => {}
             }
         }

@@ -132,7 +132,7 @@ fn frame(body: &[u8], out: &mut Vec<u8>) {
 }
 
 /// FNV-1a over eight bytes at a time.
-pub(super) fn digest(bytes: &[u8]) -> u64 {
+pub(crate) fn digest(bytes: &[u8]) -> u64 {
     let step = |hash: u64, word: u64| (hash ^ word).wrapping_mul(0x0000_0100_0000_01B3).rotate_left(23);
     let (words, rest) = bytes.as_chunks::<8>();
     let hash = words.iter().fold(0xCBF2_9CE4_8422_2325, |hash, word| step(hash, u64::from_le_bytes(*word)));

@@ -17,6 +17,7 @@ mod difference;
 
 mod replay;
 
+pub(crate) use block::digest;
 pub use block::{Header, RecordingError};
 pub use difference::{Difference, Divergence};
 pub(super) use looks::Overheard;
