@@ -42,7 +42,12 @@ mod playing;
 
 mod embedded;
 
+mod folder;
+
 mod recordings;
+
+mod drain;
+
 mod resuming;
 
 mod command_line;

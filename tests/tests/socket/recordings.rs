@@ -1,7 +1,7 @@
 //! Recordings as files: what a server leaves behind is within its bounds, whole after the server's end, and `replay` runs
 //! it again.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use tickwire_server::arena::{ArenaConfig, ArenaDialect, ArenaGame};
@@ -13,36 +13,8 @@ use tickwire_tests::link::Profile;
 use tickwire_tests::sim::Sim;
 
 use crate::command_line::tickwire;
+use crate::folder::Folder;
 use crate::server::{config, metric, start, until};
-
-/// A folder that is gone when the test is.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("tickwire-{name}-{}", std::process::id()));
-        std::fs::create_dir_all(&path).expect("a folder");
-        Self(path)
-    }
-
-    fn files(&self) -> Vec<PathBuf> {
-        let entries = std::fs::read_dir(&self.0).expect("a folder").flatten();
-        let mut files: Vec<_> = entries.map(|entry| entry.path()).collect();
-        files.sort();
-        files
-    }
-
-    fn bytes(&self) -> u64 {
-        self.files().iter().filter_map(|path| Some(std::fs::metadata(path).ok()?.len())).sum()
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        // What is left is in the system's own folder for such things.
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
 
 async fn serve(recording: RecordingSection) -> driver::Running {
     let make_game = |_: &str, seed| {
@@ -67,17 +39,17 @@ async fn files_are_bounded_and_whole_after_the_end() {
     const BYTES_MAX: usize = 128 << 10;
     let folder = Folder::new("bounded");
     let section =
-        RecordingSection { dir: Some(folder.0.clone()), room_bytes_max: BYTES_MAX, ..Default::default() };
+        RecordingSection { dir: Some(folder.path.clone()), room_bytes_max: BYTES_MAX, ..Default::default() };
     let server = serve(section).await;
     until("the file was followed by another", || {
         assert!(folder.bytes() <= BYTES_MAX as u64, "{} bytes", folder.bytes());
         folder.files().len() == 2
     })
     .await;
-    let first = std::fs::metadata(folder.0.join("main.1.twrec")).and_then(|file| file.modified()).ok();
+    let first = std::fs::metadata(folder.path.join("main.1.twrec")).and_then(|file| file.modified()).ok();
     until("the older one was replaced", || {
         assert!(folder.bytes() <= BYTES_MAX as u64, "{} bytes", folder.bytes());
-        let older = std::fs::metadata(folder.0.join("main.1.twrec")).and_then(|file| file.modified()).ok();
+        let older = std::fs::metadata(folder.path.join("main.1.twrec")).and_then(|file| file.modified()).ok();
         older.is_some() && older != first
     })
     .await;
@@ -91,12 +63,12 @@ async fn files_are_bounded_and_whole_after_the_end() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_sleeping_room_is_recorded_to_its_last_tick() {
     let folder = Folder::new("asleep");
-    let recording = RecordingSection { dir: Some(folder.0.clone()), ..Default::default() };
+    let recording = RecordingSection { dir: Some(folder.path.clone()), ..Default::default() };
     let room_suspend_after = Duration::from_millis(300);
     let server = start(Config { recording, room_suspend_after, ..config() }).await;
     until("it sleeps", || metric(&server, "tickwire_sleeping_rooms") == 1).await;
     let ticks = metric(&server, "tickwire_ticks_total");
-    let path = folder.0.join("main.twrec");
+    let path = folder.path.join("main.twrec");
     let recorded = || {
         let file = std::fs::read(&path).ok()?;
         replay::<ArenaGame>(&file, None, |_, _| ()).ok().map(|outcome| outcome.ticks)
@@ -109,8 +81,8 @@ async fn a_sleeping_room_is_recorded_to_its_last_tick() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_command_says_how_it_went() {
     let folder = Folder::new("command");
-    let server = serve(RecordingSection { dir: Some(folder.0.clone()), ..Default::default() }).await;
-    let path = folder.0.join("main.twrec");
+    let server = serve(RecordingSection { dir: Some(folder.path.clone()), ..Default::default() }).await;
+    let path = folder.path.join("main.twrec");
     until("something was recorded", || std::fs::metadata(&path).is_ok_and(|file| file.len() > 50_000)).await;
     server.shutdown().await;
     let run = |path: &Path| {
@@ -121,10 +93,10 @@ async fn the_command_says_how_it_went() {
     let (code, said) = run(&path);
     assert_eq!(code, Some(0), "{said}");
     assert!(said.contains("60 ticks are equal, the last is tick 60"), "{said}");
-    let other = folder.0.join("other");
+    let other = folder.path.join("other");
     std::fs::write(&other, b"something else").expect("writable");
     assert_eq!(run(&other).0, Some(2));
-    assert_eq!(run(&folder.0.join("missing")).0, Some(2));
+    assert_eq!(run(&folder.path.join("missing")).0, Some(2));
     std::fs::write(&other, with_another_input()).expect("writable");
     let (code, said) = run(&other);
     assert_eq!(code, Some(1), "{said}");

@@ -10,7 +10,7 @@ use crate::player::{Player, hello};
 use crate::raw::{BINARY, DATA, Raw, frame};
 use crate::server::{config, metric, start, until};
 
-async fn request(address: SocketAddr, method: &str, path: &str, body: &str) -> (u16, String) {
+pub(crate) async fn request(address: SocketAddr, method: &str, path: &str, body: &str) -> (u16, String) {
     let length = body.len();
     let head = format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json");
     ask(address, &format!("{head}\r\nContent-Length: {length}\r\n\r\n{body}")).await
