@@ -4,11 +4,8 @@
 //! Defaults, then the TOML file, then the environment (`TICKWIRE_LISTEN`, `TICKWIRE_ARENA__BOTS`), then flags.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::Path;
 use std::time::Duration;
 
-use figment::Figment;
-use figment::providers::{Env, Format, Serialized, Toml};
 use serde::{Deserialize, Serialize};
 use tickwire_shared::arena::SIZE_M;
 
@@ -26,10 +23,25 @@ mod proxy;
 
 mod auth;
 
+mod log;
+
+mod keys;
+
+mod layers;
+
+mod relations;
+
+mod reload;
+
+mod reference;
+
 pub use auth::{AuthMode, AuthSection};
 pub use error::ConfigError;
+pub use layers::Flags;
 pub use limits::Limits;
+pub use log::{LogFormat, LogSection};
 pub use proxy::{ForwardedHeader, ProxyProtocol, ProxySection};
+pub use reload::{RELOADABLE, Reloaded};
 pub use replication::Replication;
 pub use tls::TlsSection;
 
@@ -92,6 +104,8 @@ pub struct Config {
     pub proxy: ProxySection,
     /// Who may play.
     pub auth: AuthSection,
+    /// What is written to the log, and how.
+    pub log: LogSection,
     /// The demo game.
     pub arena: ArenaSection,
 }
@@ -173,6 +187,7 @@ impl Default for Config {
             tls: TlsSection::default(),
             proxy: ProxySection::default(),
             auth: AuthSection::default(),
+            log: LogSection::default(),
             arena: ArenaSection::default(),
         }
     }
@@ -184,37 +199,7 @@ impl Default for ArenaSection {
     }
 }
 
-/// Values given on the command line, by their dotted keys.
-pub type Flags = Vec<(&'static str, figment::value::Value)>;
-
 impl Config {
-    /// All layers on top of each other, validated.
-    ///
-    /// # Errors
-    /// [`ConfigError`], a sentence for the operator.
-    pub fn load(file: Option<&Path>, flags: Flags) -> Result<Self, ConfigError> {
-        let mut layers = Figment::from(Serialized::defaults(Self::default()));
-        if let Some(path) = file {
-            let text = std::fs::read_to_string(path)
-                .map_err(|why| ConfigError::File { path: path.display().to_string(), why })?;
-            layers = layers.merge(Toml::string(&text));
-        }
-        if let Ok(port) = std::env::var("PORT") {
-            let number = port.parse::<u16>().map_err(|_| ConfigError::Port(port))?;
-            let address = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), number);
-            layers = layers.merge(("listen", address));
-        }
-        // `TICKWIRE_TEST_…` steers tests and is no configuration.
-        let environment = Env::prefixed("TICKWIRE_").filter(|key| !key.starts_with("test_")).split("__");
-        layers = layers.merge(environment);
-        for (key, value) in flags {
-            layers = layers.merge((key, value));
-        }
-        let config: Self = layers.extract().map_err(|error| ConfigError::Layer(Box::new(error)))?;
-        config.validate()?;
-        Ok(config)
-    }
-
     /// Whether the values make sense, each and together.
     ///
     /// # Errors
@@ -263,6 +248,8 @@ impl Config {
         self.tls.validate()?;
         self.proxy.validate()?;
         self.auth.validate(self.is_public())?;
+        self.log.validate()?;
+        self.validate_relations()?;
         within("arena.size_m", self.arena.size_m, *SIZE_M.start(), *SIZE_M.end())?;
         within("arena.bots", self.arena.bots, 0, 1000)?;
         within("arena.drones", self.arena.drones, 0, 10_000)?;

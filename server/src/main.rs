@@ -1,9 +1,10 @@
 //! The binary: reads the command line and runs the demo arena. The only place besides tests that names it.
 
-use std::io::{IsTerminal, Read, Write};
+use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
@@ -11,8 +12,8 @@ use figment::value::Value;
 use tickwire_server::arena::{ArenaConfig, ArenaDialect, ArenaGame};
 use tickwire_server::auth::{Wanted, mint};
 use tickwire_server::config::units::parse_duration;
-use tickwire_server::config::{Config, Flags};
-use tickwire_server::driver::{self, RunError};
+use tickwire_server::config::{Config, ConfigError, Flags};
+use tickwire_server::driver::{self, Hooks, Logging, Reload, RunError};
 use tickwire_shared::Protocol;
 use tickwire_shared::arena::Arena;
 use tickwire_shared::schema::{Schema, diff};
@@ -103,7 +104,7 @@ struct TokenArgs {
 }
 
 /// Flags beat the environment (TICKWIRE_TICK_HZ, TICKWIRE_ARENA__BOTS), which beats the file.
-#[derive(Args)]
+#[derive(Args, Clone)]
 struct ConfigArgs {
     /// A TOML file; `print-config` shows what can be in it.
     #[arg(long, value_name = "FILE")]
@@ -189,6 +190,12 @@ struct ConfigArgs {
     /// An origin besides the server's own from which pages may connect; may be repeated.
     #[arg(long = "allowed-origin", value_name = "ORIGIN")]
     allowed_origins: Vec<String>,
+    /// How lines of the log look: text or json [default: text].
+    #[arg(long, value_name = "FORMAT", value_parser = ["text", "json"])]
+    log_format: Option<String>,
+    /// What is logged: off, error, warn, info, debug or trace, also by part; RUST_LOG beats it [default: info].
+    #[arg(long, value_name = "LEVEL")]
+    log_level: Option<String>,
 }
 
 impl ConfigArgs {
@@ -236,6 +243,8 @@ impl ConfigArgs {
             ("json_session", self.json_session.map(Value::from)),
             ("json_state_hz", number(self.json_state_hz.map(u64::from))),
             ("allowed_origins", list(self.allowed_origins)),
+            ("log.format", self.log_format.map(Value::from)),
+            ("log.level", self.log_level.map(Value::from)),
         ]
         .into_iter()
         .filter_map(|(key, value)| Some((key, value?)))
@@ -246,7 +255,7 @@ impl ConfigArgs {
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let done = match cli.command.unwrap_or(Command::Serve(cli.serve)) {
-        Command::Serve(args) => args.load().and_then(serve),
+        Command::Serve(args) => args.clone().load().and_then(|config| serve(config, args)),
         Command::CheckConfig(args) => check_config(args),
         Command::PrintConfig(args) => args.load().and_then(|config| print_config(&config)),
         Command::Healthcheck { url } => healthcheck(&url).map_err(|error| fail(&error)),
@@ -264,11 +273,24 @@ fn check_config(args: ConfigArgs) -> Result<(), ExitCode> {
     Ok(())
 }
 
-fn serve(config: Config) -> Result<(), ExitCode> {
-    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
-    let colours = std::io::stderr().is_terminal();
-    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_writer(std::io::stderr).init();
+/// The configuration from where it came from at first.
+struct SameSource {
+    args: ConfigArgs,
+    logging: Arc<Logging>,
+}
+
+impl Reload for SameSource {
+    fn load(&self) -> Result<Config, ConfigError> {
+        Config::load(self.args.config.as_deref(), self.args.clone().flags())
+    }
+
+    fn taken_over(&self, config: &Config) {
+        self.logging.set_level(&config.log.level);
+    }
+}
+
+fn serve(config: Config, args: ConfigArgs) -> Result<(), ExitCode> {
+    let logging = Arc::new(Logging::start(&config.log));
     let arena = config.arena.clone();
     let make_game = move |_room: &str, seed| {
         ArenaGame::new(ArenaConfig {
@@ -282,7 +304,9 @@ fn serve(config: Config) -> Result<(), ExitCode> {
     };
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| fail(&error))?;
-    runtime.block_on(driver::run(make_game, ArenaDialect, config)).map_err(|error| match error {
+    runtime.spawn(Arc::clone(&logging).report());
+    let hooks = Hooks { reload: Some(Arc::new(SameSource { args, logging })), ..Hooks::default() };
+    runtime.block_on(driver::run_with(make_game, ArenaDialect, config, hooks)).map_err(|error| match error {
         RunError::Config(error) => refuse(&error),
         error => fail(&error),
     })

@@ -21,6 +21,7 @@ use super::crew::Packers;
 use super::hub::Hub;
 use super::json::Dialect;
 use super::peer::Peer;
+use super::reload::Live;
 use super::rooms::{Rooms, Settings};
 use super::socket;
 use super::tally::Tally;
@@ -62,6 +63,7 @@ pub async fn serve<P: Protocol>(
         handshakes_max: config.limits.handshakes_max,
         ending: ended,
         accepted_options: Mutex::new(None),
+        live: Arc::new(Live::new(config.clone())),
         config,
     });
     let router = Router::new().fallback(any(websocket::<P>)).with_state(Arc::clone(&hub));

@@ -1,14 +1,18 @@
-//! The counters as Prometheus text, by the names that `surface.md` promises.
+//! The counters as Prometheus text, by the names that dashboards and alerts rely on.
 
 use std::fmt::{Display, Write};
 
 use tickwire_shared::Protocol;
 
 use super::hub::Hub;
+use super::rooms::RoomView;
 use super::tally::Drop as Dropped;
 use super::timing::{STAGES, TICK_BUCKETS_MICROS, Timing};
 use super::totals::Totals;
 use super::visitors::TooMany;
+
+/// Rooms in each of the lists of the busiest: what a scrape tells of single rooms is bounded by it.
+const TOP_ROOMS: usize = 10;
 
 /// Everything that is counted, now.
 pub(super) fn text<P: Protocol>(hub: &Hub<P>) -> String {
@@ -29,6 +33,9 @@ pub(super) fn text<P: Protocol>(hub: &Hub<P>) -> String {
     // Asked from inside the runtime always, but for tests that look at the text alone.
     let tasks = tokio::runtime::Handle::try_current().map_or(0, |handle| handle.metrics().num_alive_tasks());
     page.gauge("tasks", "Tasks of the runtime: two per session, one per handshake.", tasks);
+
+    page.gauge("ready", "1 while new sessions are let in.", usize::from(hub.is_ready()));
+    page.top_rooms(&rooms);
 
     page.counter("ticks_total", "Ticks simulated.", &[("", counters.ticks)]);
     page.counter("tick_late_total", "Ticks that began after their deadline.", &[("", timing.late)]);
@@ -144,6 +151,20 @@ pub(super) fn text<P: Protocol>(hub: &Hub<P>) -> String {
     page.counter("enters_total", "Entities that entered clients' views.", &[("", counters.enters)]);
     page.counter("updates_total", "Entity updates spliced into frames.", &[("", counters.updates_spliced)]);
     page.counter("updates_bits_total", "Bits of these.", &[("", counters.updates_spliced_bits)]);
+    let bits = counters.frame_bits;
+    page.counter(
+        "snapshot_bits_total",
+        "Bits of frames by what they tell.",
+        &[
+            ("part=\"header\"", bits.header),
+            ("part=\"private\"", bits.private),
+            ("part=\"events\"", bits.events),
+            ("part=\"edits\"", bits.edits),
+            ("part=\"updates\"", bits.updates),
+            ("part=\"resyncs\"", bits.resyncs),
+            ("part=\"checksums\"", bits.checksums),
+        ],
+    );
     page.counter("game_panics_total", "Panics of games.", &[("", counters.panics)]);
     page.0
 }
@@ -164,6 +185,31 @@ impl Page {
     fn gauge(&mut self, name: &str, help: &str, value: usize) {
         self.head(name, help, "gauge");
         self.line(format_args!("tickwire_{name} {value}"));
+    }
+
+    /// The busiest rooms, in three ways. Names of rooms have no character that would need escaping.
+    fn top_rooms(&mut self, rooms: &[RoomView]) {
+        let lists: [(&str, &str, fn(&RoomView) -> f64); 3] = [
+            ("top_room_clients", "Clients of the rooms with the most.", |room| room.status.clients as f64),
+            (
+                "top_room_tick_seconds",
+                "What a tick takes of late in the rooms where it takes longest.",
+                |room| room.timing.recent.tick_micros / 1e6,
+            ),
+            (
+                "top_room_sent_bytes_per_second",
+                "What the rooms send of late that send most.",
+                |room| room.timing.recent.tick_bytes * f64::from(room.tick_hz),
+            ),
+        ];
+        for (name, help, measure) in lists {
+            let mut top: Vec<_> = rooms.iter().map(|room| (measure(room), room.name.as_str())).collect();
+            top.sort_unstable_by(|one, other| other.0.total_cmp(&one.0).then(one.1.cmp(other.1)));
+            self.head(name, help, "gauge");
+            for (value, room) in top.into_iter().take(TOP_ROOMS) {
+                self.line(format_args!("tickwire_{name}{{room=\"{room}\"}} {value}"));
+            }
+        }
     }
 
     fn counter(&mut self, name: &str, help: &str, values: &[(impl Display, u64)]) {

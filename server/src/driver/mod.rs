@@ -27,6 +27,10 @@ mod validity;
 
 mod refresh;
 
+mod reload;
+
+mod logging;
+
 mod http;
 
 mod peer;
@@ -77,5 +81,7 @@ mod metrics;
 
 mod clock;
 
+pub use logging::Logging;
 pub use options::SocketOptions;
+pub use reload::Reload;
 pub use server::{Hooks, RunError, Running, check_files, run, run_with, start, start_with};

@@ -95,6 +95,7 @@ struct Notes {
 pub(super) struct RoomView {
     pub(super) name: String,
     pub(super) capacity: usize,
+    pub(super) tick_hz: u16,
     pub(super) status: Status,
     pub(super) counters: Counters,
     pub(super) timing: Timing,
@@ -316,6 +317,7 @@ impl Board {
         for (histogram, micros) in notes.timing.stages.iter_mut().zip(stages_micros) {
             histogram.add(micros);
         }
+        notes.timing.recent.tick(stages_micros, counters.sent_bytes);
         if notes.until_counters == 0 || status.ended {
             notes.counters.clone_from(counters);
             notes.until_counters = COUNTERS_EVERY_TICKS;
@@ -325,7 +327,8 @@ impl Board {
 
     fn view(&self) -> RoomView {
         let Notes { status, counters, timing, .. } = self.notes().clone();
-        RoomView { name: self.name.clone(), capacity: self.capacity, status, counters, timing }
+        let name = self.name.clone();
+        RoomView { name, capacity: self.capacity, tick_hz: self.tick_hz, status, counters, timing }
     }
 
     fn notes(&self) -> MutexGuard<'_, Notes> {

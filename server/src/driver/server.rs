@@ -16,6 +16,7 @@ use super::doorkeeper::Doorkeeper;
 use super::hub::Hub;
 use super::json::Dialect;
 use super::options::{self, SocketOptions};
+use super::reload::{Live, Reload};
 use super::rooms::{DEFAULT_ROOM, Rooms, Settings, StartRoom};
 use super::tally::Tally;
 use super::tls::Tls;
@@ -58,6 +59,8 @@ pub enum RunError {
 pub struct Hooks {
     /// Says who may play, in place of what is built in; `auth.mode` is `auto` or `hook` then.
     pub authenticator: Option<Arc<dyn Authenticator>>,
+    /// Reads the configuration again when the process is told to (SIGHUP).
+    pub reload: Option<Arc<dyn Reload>>,
 }
 
 /// A server that runs. Dropping it ends it without waiting.
@@ -164,8 +167,9 @@ pub async fn start_with<G: Game>(
     make_game: impl Fn(&str, u64) -> G + Send + Sync + 'static,
     dialect: impl Dialect<G::Protocol>,
     mut config: Config,
-    hooks: Hooks,
+    mut hooks: Hooks,
 ) -> Result<Running, RunError> {
+    let (live, reload) = (Arc::new(Live::new(config.clone())), hooks.reload.take());
     if hooks.authenticator.is_some() && config.auth.mode == AuthMode::Auto {
         config.auth.mode = AuthMode::Hook;
     }
@@ -214,6 +218,7 @@ pub async fn start_with<G: Game>(
         ending: ended,
         accepted_options: Mutex::new(None),
         config,
+        live,
     });
     if let Some(tls) = &tls {
         if let Some(warning) = tls.warning() {
@@ -222,6 +227,9 @@ pub async fn start_with<G: Game>(
         spawn_until_ended(&hub, Arc::clone(tls).keep_fresh());
     }
     spawn_until_ended(&hub, doorkeeper.keep_fresh(hub.config.auth.clone()));
+    if let Some(source) = reload {
+        spawn_until_ended(&hub, Arc::clone(&hub.live).keep_fresh(source));
+    }
     warn_of_plaintext(&hub.config, public_addr);
     if !hub.config.admin_listen.ip().is_loopback() {
         tracing::warn!(

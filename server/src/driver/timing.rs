@@ -19,6 +19,31 @@ pub(super) struct Timing {
     pub(super) late_micros_max: u64,
     /// Per stage.
     pub(super) stages: [Histogram; STAGES.len()],
+    /// Of late. Of one room: it is not summed.
+    pub(super) recent: Recent,
+}
+
+/// The ticks of the last seconds, on average.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Recent {
+    /// What one took.
+    pub(super) tick_micros: f64,
+    /// What it sent.
+    pub(super) tick_bytes: f64,
+    sent_bytes: u64,
+}
+
+/// How much of the average one tick is.
+const RECENT_PART: f64 = 1.0 / 64.0;
+
+impl Recent {
+    /// A tick is over; so many bytes were sent until now.
+    pub(super) fn tick(&mut self, stages_micros: [u64; STAGES.len()], sent_bytes: u64) {
+        let micros = stages_micros.iter().sum::<u64>() as f64;
+        let bytes = sent_bytes.saturating_sub(std::mem::replace(&mut self.sent_bytes, sent_bytes)) as f64;
+        self.tick_micros += (micros - self.tick_micros) * RECENT_PART;
+        self.tick_bytes += (bytes - self.tick_bytes) * RECENT_PART;
+    }
 }
 
 /// Durations by size.
@@ -60,6 +85,15 @@ impl Histogram {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_recent_follows_and_forgets() {
+        let mut recent = Recent::default();
+        (1..=1000).for_each(|tick| recent.tick([100, 200, 300], tick * 50));
+        assert!((recent.tick_micros - 600.0).abs() < 1.0 && (recent.tick_bytes - 50.0).abs() < 1.0);
+        (0..1000).for_each(|_| recent.tick([0; 3], 50_000));
+        assert!(recent.tick_micros < 1.0 && recent.tick_bytes < 1.0);
+    }
 
     #[test]
     fn a_duration_falls_into_the_first_bucket_that_holds_it() {

@@ -32,7 +32,7 @@ pub use cadence::{Schedule, Section};
 pub use capture::{Capture, Row};
 pub use interest::{Neighbours, Seen, Sight};
 pub use pack::{FRAMING_BYTES, Packer, Snapshot};
-pub use packed::{FrameParts, PackCounts, Packed, QueuedEvent};
+pub use packed::{FrameParts, PackCounts, Packed, PartBits, QueuedEvent};
 pub use roster::{Roster, RosterSlot};
 pub use sightings::{Sights, Telling};
 pub use updates::{Due, Lane, Update, Updates};
