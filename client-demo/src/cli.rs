@@ -108,6 +108,9 @@ struct BotsArgs {
     /// Room; the server's default one when left out
     #[arg(long, default_value = "", hide_default_value = true, value_parser = short::<ROOM_BYTES_MAX>)]
     room: String,
+    /// Rooms that they are spread over, called by the room's name and a number
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    rooms: usize,
     /// Link to imitate, each way: lan, wifi, mobile, bad or delay=80ms,jitter=20ms,rate=1Mbit,stall=2s/30s
     #[arg(long)]
     profile: Option<LinkProfile>,
@@ -181,8 +184,19 @@ fn run(command: impl Future<Output = Result<(), String>>) -> ExitCode {
 }
 
 async fn bots(arguments: BotsArgs) -> Result<(), String> {
-    let BotsArgs { server, clients, seconds, room, profile, ramp, cut_every, seed, json, expectations } =
-        arguments;
+    let BotsArgs {
+        server,
+        clients,
+        seconds,
+        room,
+        rooms,
+        profile,
+        ramp,
+        cut_every,
+        seed,
+        json,
+        expectations,
+    } = arguments;
     let (endpoint, token) = server.parts();
     let report = bots::run(BotsConfig {
         endpoint,
@@ -190,6 +204,7 @@ async fn bots(arguments: BotsArgs) -> Result<(), String> {
         clients,
         duration: Duration::from_secs_f64(seconds),
         room,
+        rooms,
         profile,
         ramp_per_second: ramp,
         cut_every: cut_every.map(Duration::from_secs_f64),

@@ -25,6 +25,8 @@ mod auth;
 
 mod log;
 
+mod recording;
+
 mod keys;
 
 mod layers;
@@ -41,6 +43,7 @@ pub use layers::Flags;
 pub use limits::Limits;
 pub use log::{LogFormat, LogSection};
 pub use proxy::{ForwardedHeader, ProxyProtocol, ProxySection};
+pub use recording::RecordingSection;
 pub use reload::{RELOADABLE, Reloaded};
 pub use replication::Replication;
 pub use tls::TlsSection;
@@ -75,6 +78,11 @@ pub struct Config {
     /// How long a room other than the default one stays without clients, those that may come back counted.
     #[serde(with = "units::duration")]
     pub room_empty_after: Duration,
+    /// How long a room without clients goes on ticking before it sleeps until somebody comes.
+    #[serde(with = "units::duration")]
+    pub room_suspend_after: Duration,
+    /// Threads that rooms live on; 0 is one for each core.
+    pub room_workers: usize,
     /// Whether the JSON session may be used.
     pub json_session: JsonSession,
     /// States per second in the JSON session.
@@ -104,6 +112,8 @@ pub struct Config {
     pub proxy: ProxySection,
     /// Who may play.
     pub auth: AuthSection,
+    /// The flight recorder.
+    pub recording: RecordingSection,
     /// What is written to the log, and how.
     pub log: LogSection,
     /// The demo game.
@@ -173,8 +183,10 @@ impl Default for Config {
             tick_hz: 30,
             room_capacity: 1000,
             connections_max: 5000,
-            rooms_max: 16,
+            rooms_max: 64,
             room_empty_after: Duration::from_secs(30),
+            room_suspend_after: Duration::from_secs(5),
+            room_workers: 0,
             json_session: JsonSession::Auto,
             json_state_hz: 10,
             allowed_origins: Vec::new(),
@@ -187,6 +199,7 @@ impl Default for Config {
             tls: TlsSection::default(),
             proxy: ProxySection::default(),
             auth: AuthSection::default(),
+            recording: RecordingSection::default(),
             log: LogSection::default(),
             arena: ArenaSection::default(),
         }
@@ -225,9 +238,11 @@ impl Config {
         within("tick_hz", self.tick_hz, 1, 240)?;
         within("room_capacity", self.room_capacity, 1, 100_000)?;
         within("connections_max", self.connections_max, 1, 1_000_000)?;
-        within("rooms_max", self.rooms_max, 1, 1000)?;
+        within("rooms_max", self.rooms_max, 1, 100_000)?;
+        within("room_workers", self.room_workers, 0, 256)?;
         within("json_state_hz", self.json_state_hz, 1, 20)?;
         spans("room_empty_after", self.room_empty_after, Duration::from_millis(10))?;
+        spans("room_suspend_after", self.room_suspend_after, Duration::from_millis(10))?;
         spans("retry_after", self.retry_after, Duration::ZERO)?;
         if self.session_grace > SESSION_GRACE_MAX {
             let grace = format!("{:?}", self.session_grace);
@@ -248,6 +263,7 @@ impl Config {
         self.tls.validate()?;
         self.proxy.validate()?;
         self.auth.validate(self.is_public())?;
+        self.recording.validate()?;
         self.log.validate()?;
         self.validate_relations()?;
         within("arena.size_m", self.arena.size_m, *SIZE_M.start(), *SIZE_M.end())?;

@@ -14,12 +14,15 @@ use tickwire_server::auth::{Wanted, mint};
 use tickwire_server::config::units::parse_duration;
 use tickwire_server::config::{Config, ConfigError, Flags};
 use tickwire_server::driver::{self, Hooks, Logging, Reload, RunError};
+use tickwire_server::host::recording::{Divergence, Outcome, replay};
 use tickwire_shared::Protocol;
 use tickwire_shared::arena::Arena;
 use tickwire_shared::schema::{Schema, diff};
 
 /// Bad usage or configuration.
 const EXIT_USAGE: u8 = 2;
+/// A replay says how far it is this often.
+const REPLAY_SHOWS_EVERY_TICKS: u64 = 1000;
 /// How long a health check may take.
 const HEALTH_DEADLINE: Duration = Duration::from_secs(3);
 
@@ -51,6 +54,16 @@ enum Command {
         /// What to ask.
         #[arg(long, default_value = "http://127.0.0.1:7777/readyz")]
         url: String,
+    },
+    /// Runs a recording of a room again; exits with 1 at the first tick that is not what was recorded.
+    #[command(after_help = "Example: tickwire-server --record-dir recordings\n         \
+                            tickwire-server replay recordings/main.twrec")]
+    Replay {
+        /// Made by a server with --record-dir.
+        file: PathBuf,
+        /// The last tick to run.
+        #[arg(long, value_name = "TICK")]
+        to: Option<u64>,
     },
     /// Signs a token for development and prints it.
     #[command(after_help = "Example: openssl rand -hex 32 > secret\n         \
@@ -172,12 +185,15 @@ struct ConfigArgs {
     /// Clients in one room [default: 1000].
     #[arg(long, value_name = "N")]
     room_capacity: Option<usize>,
-    /// Rooms at once [default: 16].
+    /// Rooms at once [default: 64].
     #[arg(long, value_name = "N")]
     rooms_max: Option<usize>,
     /// How long the session of a client whose connection was lost waits for it, at most 30s [default: 15s].
     #[arg(long, value_name = "TIME")]
     session_grace: Option<String>,
+    /// Records every room into files in this folder, for `replay`.
+    #[arg(long, value_name = "DIR")]
+    record_dir: Option<PathBuf>,
     /// Sessions at once [default: 5000].
     #[arg(long, value_name = "N")]
     connections_max: Option<usize>,
@@ -230,6 +246,7 @@ impl ConfigArgs {
             ("auth.key_file", path(self.auth_key)),
             ("auth.jwks_file", path(self.auth_jwks)),
             ("auth.audience", self.auth_audience.map(Value::from)),
+            ("recording.dir", path(self.record_dir)),
             ("tick_hz", number(self.tick_hz.map(u64::from))),
             ("arena.bots", number(self.bots.map(u64::from))),
             ("arena.drones", number(self.drones.map(u64::from))),
@@ -259,6 +276,7 @@ fn main() -> ExitCode {
         Command::CheckConfig(args) => check_config(args),
         Command::PrintConfig(args) => args.load().and_then(|config| print_config(&config)),
         Command::Healthcheck { url } => healthcheck(&url).map_err(|error| fail(&error)),
+        Command::Replay { file, to } => run_again(&file, to),
         Command::Token(args) => token(args),
         Command::Schema { command: Some(SchemaCommand::Diff { old, new }), .. } => diff_files(&old, &new),
         Command::Schema { command: None, json } => print_schema(json),
@@ -315,6 +333,42 @@ fn serve(config: Config, args: ConfigArgs) -> Result<(), ExitCode> {
 fn print_config(config: &Config) -> Result<(), ExitCode> {
     let text = toml::to_string(config).map_err(|error| fail(&error))?;
     print!("{text}");
+    Ok(())
+}
+
+fn run_again(path: &Path, to: Option<u64>) -> Result<(), ExitCode> {
+    let unusable = |why: &dyn std::fmt::Display| refuse(&format!("{}: {why}", path.display()));
+    let file = std::fs::read(path).map_err(|error| unusable(&error))?;
+    let progress = |tick: u64, entities: usize| {
+        if tick.is_multiple_of(REPLAY_SHOWS_EVERY_TICKS) {
+            println!("tick {tick}: {entities} entities, equal");
+        }
+    };
+    let Outcome { header, ticks, last_tick, missed_ticks, is_cut, panicked, divergence } =
+        replay::<ArenaGame>(&file, to, |tick, world| progress(tick, world.len()))
+            .map_err(|error| unusable(&error))?;
+    println!(
+        "room {}, seed {}, {} Hz, recorded by {}",
+        header.room, header.seed, header.tick_hz, header.version
+    );
+    if missed_ticks > 0 {
+        println!("{missed_ticks} ticks are not in the recording: the disk was too slow for them");
+    }
+    if is_cut {
+        println!("the end of the file is missing; the complete ticks count");
+    }
+    if let Some(Divergence { tick, differences, unnamed }) = divergence {
+        println!("{ticks} ticks are equal, tick {tick} is the first that differs:");
+        differences.iter().for_each(|difference| println!("  {difference}"));
+        if unnamed > 0 {
+            println!("  and {unnamed} more");
+        }
+        return Err(ExitCode::FAILURE);
+    }
+    println!("{ticks} ticks are equal, the last is tick {last_tick}");
+    if panicked {
+        println!("the room ended by a panic there, as recorded");
+    }
     Ok(())
 }
 

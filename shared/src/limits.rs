@@ -14,6 +14,8 @@ pub const SERVER_MESSAGE_BYTES_MAX: usize = 1 << 20;
 
 /// Longest display name, in bytes of UTF-8.
 pub const NAME_BYTES_MAX: usize = 32;
+/// What a Hello says as its room to be led to the fullest one that has space.
+pub const ANY_ROOM: &str = "*";
 /// Longest room name, in bytes of UTF-8.
 pub const ROOM_BYTES_MAX: usize = 32;
 /// Longest authentication token, in bytes.

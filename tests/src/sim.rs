@@ -59,6 +59,8 @@ pub struct Sim<G: Game> {
     next_client: u32,
     tokens: Dice,
     seed: u64,
+    /// What the room noted, where a test has it record.
+    pub recording: Vec<u8>,
     /// Clients whose sessions others took over.
     pub replaced: Vec<SimClient<G::Protocol>>,
 }
@@ -86,6 +88,7 @@ impl<G: Game> Sim<G> {
             next_client: 1,
             tokens: Dice::new(seed ^ 0x7EC0),
             seed,
+            recording: Vec::new(),
             replaced: Vec::new(),
         }
     }
@@ -180,6 +183,7 @@ impl<G: Game> Sim<G> {
         }
         let tick = self.room.status().tick;
         self.room.tick(self.now);
+        self.room.poll_recording(&mut self.recording);
         if self.room.status().ended {
             return self.poll_outputs();
         }

@@ -37,6 +37,8 @@ pub struct BotsConfig {
     pub duration: Duration,
     /// Room; empty means the default one.
     pub room: String,
+    /// Rooms that the clients are spread over, called by `room` and a number; one is `room` itself.
+    pub rooms: usize,
     /// Proof that the swarm may play, where the server asks for one; the same for all.
     pub token: Option<AccessToken>,
     /// A link to imitate, each client its own.
@@ -67,6 +69,7 @@ impl Default for BotsConfig {
             clients: 10,
             duration: Duration::from_secs(10),
             room: String::new(),
+            rooms: 1,
             token: None,
             profile: None,
             ramp_per_second: 100.0,
@@ -112,9 +115,22 @@ pub async fn run(config: BotsConfig) -> Result<Report, BotsError> {
     if let Some(progress) = progress {
         progress.abort();
     }
-    let ticks = ended_tick.since(began_tick).max(0) as u64;
-    let run = Run { clients: config.clients, tick_hz: board.tick_hz(), ticks, micros: ended.since(began) };
+    let micros = ended.since(began);
+    let ticks = match config.rooms {
+        0 | 1 => ended_tick.since(began_tick).max(0) as u64,
+        // Each room counts its own.
+        _ => micros * u64::from(board.tick_hz()) / 1_000_000,
+    };
+    let run = Run { clients: config.clients, tick_hz: board.tick_hz(), ticks, micros };
     Ok(Report::new(&run, outcomes))
+}
+
+/// The room of one client.
+fn room_of(config: &BotsConfig, index: usize) -> String {
+    match config.rooms {
+        0 | 1 => config.room.clone(),
+        rooms => format!("{}-{}", if config.room.is_empty() { "room" } else { &config.room }, index % rooms),
+    }
 }
 
 /// Lets everybody in at the ramp's pace; returns when each has been welcomed or has failed, and the world has
@@ -130,7 +146,7 @@ async fn join(
         index,
         endpoint: config.endpoint.clone(),
         link: link_of(config, index),
-        room: config.room.clone(),
+        room: room_of(config, index),
         token: config.token.clone(),
         cut_every: config.cut_every,
         clients: config.clients,

@@ -108,7 +108,9 @@ impl Player {
         // What had arrived before is the player's still.
         self.advance(now);
         let is_known = self.session.as_ref().is_some_and(|session| session.welcome().is_some());
-        let next = match is_known && !is_final {
+        // Whom a server turns away for the moment comes again. Whoever met nobody looks at the address first.
+        let is_turned_away = matches!(ended, Ended::Closed { .. });
+        let next = match (is_known || is_turned_away) && !is_final {
             true => self.patience.ended(ended, self.dice.next_u32(), now),
             false => Next::Never,
         };
@@ -117,7 +119,7 @@ impl Player {
             (Next::At(due), _) => {
                 self.phase = Phase::Due(due);
                 // An attempt that fails is no second loss.
-                if !matches!(self.world.status(), Status::Resuming(_)) {
+                if is_known && !matches!(self.world.status(), Status::Resuming(_)) {
                     self.world.lose(why.to_owned());
                 }
             }
@@ -357,6 +359,14 @@ mod tests {
             assert!(player.wish(Wish::Reconnect, ms(40)));
             assert!(player.poll_connect(ms(40)));
         }
+    }
+
+    #[test]
+    fn who_was_turned_away_for_the_moment_comes_again() {
+        let mut player = connected(ms(0));
+        player.ended(Ended::Closed { code: 4005, reason: "" }, "4005: deadline passed", false, ms(5));
+        assert_eq!(player.scene(ms(6)).status, connected(ms(0)).scene(ms(1)).status, "still connecting");
+        assert!((5..1_100).any(|at| player.poll_connect(ms(at))), "within a second at first");
     }
 
     #[test]

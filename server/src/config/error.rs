@@ -15,7 +15,9 @@ pub enum ConfigError {
     #[error("{0}")]
     Layer(Box<figment::Error>),
     /// A layer sets what does not exist.
-    #[error("{place}: there is no such key; did you mean {nearest}? `tickwire-server print-config` shows all of them")]
+    #[error(
+        "{place}: there is no such key; did you mean {nearest}? `tickwire-server print-config` shows all of them"
+    )]
     Unknown {
         /// The key and where it stands.
         place: String,

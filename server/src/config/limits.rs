@@ -172,7 +172,7 @@ mod tests {
             table.into_iter().map(|(key, value)| (format!("{prefix}{key}"), value)).collect()
         };
         let mut keys = of("", whole.clone());
-        for name in ["replication", "tls", "proxy", "auth"] {
+        for name in ["replication", "tls", "proxy", "auth", "recording"] {
             keys.extend(of(&format!("{name}."), section(name)));
         }
         let mut count = 0;

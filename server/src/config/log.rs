@@ -42,7 +42,8 @@ impl LogSection {
         let level_of = |part: &str| part.rsplit_once('=').map_or(part, |(_, level)| level).trim().to_owned();
         let fits = self.level.split(',').all(|part| is_level(&level_of(part)));
         if !fits || tracing_subscriber::EnvFilter::try_new(&self.level).is_err() {
-            let allowed = "it must be off, error, warn, info, debug or trace, or part=level, with commas between them";
+            let allowed =
+                "it must be off, error, warn, info, debug or trace, or part=level, with commas between them";
             return Err(refuse("log.level", &self.level, allowed));
         }
         within("log.lines_per_minute", self.lines_per_minute, 0, 1_000_000)

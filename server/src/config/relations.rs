@@ -25,7 +25,8 @@ impl Config {
         }
         let limits = &self.limits;
         if limits.frames_per_s != 0 && limits.frames_per_s < u32::from(tick_hz) {
-            let allowed = format!("a client sends a frame per tick: it must be 0 or at least tick_hz = {tick_hz}");
+            let allowed =
+                format!("a client sends a frame per tick: it must be 0 or at least tick_hz = {tick_hz}");
             return Err(refuse("limits.frames_per_s", limits.frames_per_s, &allowed));
         }
         let bytes_min = INPUT_BYTES * usize::from(tick_hz);
@@ -48,7 +49,10 @@ mod tests {
             config.validate().map_err(|error| error.to_string())
         };
         for (text, parts) in [
-            ("tick_hz = 1\nreplication.cadence_ticks = [2, 4, 6]", ["replication.cadence_ticks = [2, 4, 6]", "1 s"]),
+            (
+                "tick_hz = 1\nreplication.cadence_ticks = [2, 4, 6]",
+                ["replication.cadence_ticks = [2, 4, 6]", "1 s"],
+            ),
             ("tick_hz = 1\nreplication.cadence_ticks = [1, 3, 12]", ["replication.cadence_ticks", "10 s"]),
             ("tick_hz = 60\nlimits.frames_per_s = 59", ["limits.frames_per_s = 59", "tick_hz = 60"]),
             ("tick_hz = 240\nlimits.bytes_per_s = '8KiB'", ["limits.bytes_per_s = 8192B", "9600 B"]),

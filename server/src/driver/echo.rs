@@ -9,7 +9,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::any;
 use axum::{Extension, Router};
-use tickwire_shared::Protocol;
+use tickwire_shared::{Micros, Protocol};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 
@@ -21,11 +21,13 @@ use super::crew::Packers;
 use super::hub::Hub;
 use super::json::Dialect;
 use super::peer::Peer;
+use super::recorder::Recordings;
 use super::reload::Live;
 use super::rooms::{Rooms, Settings};
 use super::socket;
 use super::tally::Tally;
 use super::visitors::{Counted, Visitors};
+use super::worker::{Next, Tenant, Workers};
 use crate::config::Config;
 
 /// Echoes on a listener until the future is dropped. The message limit and all other limits are those of `config`
@@ -42,6 +44,8 @@ pub async fn serve<P: Protocol>(
     let settings = Settings {
         tick_hz: config.tick_hz,
         capacity: config.room_capacity,
+        seed: config.seed,
+        suspend_after: config.room_suspend_after,
         rooms_max: config.rooms_max,
         empty_after: config.room_empty_after,
         joins_max: 1,
@@ -52,10 +56,16 @@ pub async fn serve<P: Protocol>(
     // Kept, so that nothing ends.
     let (_ending, ended) = watch::channel(None);
     let hub = Arc::new(Hub {
-        rooms: Rooms::open(settings, clock, Packers::new(1), Box::new(|_, _, _| Ok(())))?,
+        rooms: Rooms::open(
+            settings,
+            clock,
+            (Packers::new(1), Workers::hire(1, clock)?),
+            Box::new(|_, _, _| Box::new(Nobody)),
+        ),
         dialect: Arc::new(dialect),
         authenticator: Arc::new(crate::auth::Anonymous),
         tally: Tally::default(),
+        recordings: Recordings::default(),
         clock,
         sessions: Arc::new(Semaphore::new(config.connections_max)),
         strangers: Arc::new(Semaphore::new(config.connections_max)),
@@ -70,6 +80,17 @@ pub async fn serve<P: Protocol>(
     let gate = Gate::Public { tls: None };
     accept::run(hub, Port { listener, gate, router }).await;
     Ok(())
+}
+
+/// An echo has no rooms.
+struct Nobody;
+
+impl Tenant for Nobody {
+    fn visit(&mut self, _: Micros) -> Next {
+        Next::Gone
+    }
+
+    fn moved(&mut self, _: usize) {}
 }
 
 async fn websocket<P: Protocol>(

@@ -14,7 +14,8 @@ use super::meter::Patience;
 use super::peer::Peer;
 use super::standing::Standing;
 use super::tally::Drop as Dropped;
-use super::tick_loop::Newcomer;
+use super::tenant::Newcomer;
+use super::wanted::Wanted;
 use crate::auth::{Applicant, Denial, Pass, Token};
 use crate::session::Budget;
 
@@ -88,7 +89,8 @@ impl<P: Protocol> Entrance<P> {
             self.standing.expire_at(end);
         }
         hello.name = name.unwrap_or(hello.name);
-        hello.room = room.unwrap_or(hello.room);
+        // A token that names the room asked for leaves the join code beside it.
+        hello.room = room.filter(|room| room != Wanted::name(&hello.room)).unwrap_or(hello.room);
         let client = self.hub.rooms.new_client();
         tracing::Span::current().record("client", client.0);
         tracing::debug!(identity, "let in");
@@ -106,7 +108,7 @@ impl<P: Protocol> Entrance<P> {
             token: token.map(Token),
             address: self.peer.address,
             name: &hello.name,
-            room: &hello.room,
+            room: Wanted::name(&hello.room),
         };
         let asked = self.hub.authenticator.authenticate(applicant);
         let answer = match token {

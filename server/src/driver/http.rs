@@ -19,7 +19,7 @@ use super::peer::Peer;
 use super::standing::Stranger;
 use super::upgrade::{self, Asked, Policy, Refusal};
 use super::visitors::{Counted, TooMany};
-use super::{metrics, page, socket};
+use super::{metrics, operator, page, socket};
 
 /// What a client is told to wait when the server is full, in seconds.
 const FULL_RETRY_AFTER_S: &str = "5";
@@ -41,6 +41,7 @@ pub(super) fn admin<P: Protocol>(hub: Arc<Hub<P>>) -> Router {
         .route("/healthz", get("ok\n"))
         .route("/readyz", get(readyz::<P>))
         .route("/metrics", get(metrics::<P>))
+        .merge(operator::routes())
         .layer(map_response(one_answer))
         .with_state(hub)
 }
@@ -79,12 +80,16 @@ async fn rooms<P: Protocol>(State(hub): State<Arc<Hub<P>>>) -> Response {
         .rooms
         .views()
         .into_iter()
+        .filter(|room| room.order.code.is_none())
         .map(|room| {
             json!({
-                "name": room.name,
+                "name": room.order.name,
                 "players": room.status.clients,
-                "capacity": room.capacity,
+                "capacity": room.order.capacity,
                 "tick": room.status.tick.0,
+                "tick_hz": room.order.tick_hz,
+                "asleep": room.asleep,
+                "metadata": room.order.metadata,
             })
         })
         .collect();

@@ -10,6 +10,7 @@ use super::clock::Clock;
 use super::json::Dialect;
 use super::meter::Rates;
 use super::options::SocketOptions;
+use super::recorder::Recordings;
 use super::reload::Live;
 use super::rooms::Rooms;
 use super::socket::Bounds;
@@ -29,6 +30,7 @@ pub(super) struct Hub<P: Protocol> {
     /// Says who may play.
     pub(super) authenticator: Arc<dyn Authenticator>,
     pub(super) tally: Tally,
+    pub(super) recordings: Recordings,
     pub(super) clock: Clock,
     /// One permit per WebSocket session.
     pub(super) sessions: Arc<Semaphore>,

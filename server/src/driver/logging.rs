@@ -102,8 +102,11 @@ impl Sampler {
     fn next_minute(&self) -> Vec<(String, u32)> {
         let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
         let over = |place: &Place| place.lines.saturating_sub(self.lines_per_minute);
-        let mut left_out: Vec<_> =
-            places.drain().map(|(_, place)| (over(&place), place.name)).filter(|(lines, _)| *lines > 0).collect();
+        let mut left_out: Vec<_> = places
+            .drain()
+            .map(|(_, place)| (over(&place), place.name))
+            .filter(|(lines, _)| *lines > 0)
+            .collect();
         left_out.sort();
         left_out.into_iter().map(|(lines, name)| (name, lines)).collect()
     }

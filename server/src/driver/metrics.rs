@@ -4,8 +4,8 @@ use std::fmt::{Display, Write};
 
 use tickwire_shared::Protocol;
 
+use super::board::RoomView;
 use super::hub::Hub;
-use super::rooms::RoomView;
 use super::tally::Drop as Dropped;
 use super::timing::{STAGES, TICK_BUCKETS_MICROS, Timing};
 use super::totals::Totals;
@@ -20,6 +20,16 @@ pub(super) fn text<P: Protocol>(hub: &Hub<P>) -> String {
     let rooms = hub.rooms.views();
     let mut page = Page(String::new());
     page.gauge("rooms", "Rooms.", rooms.len());
+    let asleep = rooms.iter().filter(|room| room.asleep).count();
+    page.gauge("sleeping_rooms", "Rooms that do not tick because nobody is in them.", asleep);
+    let loads = hub.rooms.worker_loads();
+    let busiest = loads.iter().copied().max().unwrap_or(0);
+    page.gauge(
+        "busiest_worker_ratio",
+        "Load of the busiest thread with rooms, last second.",
+        f64::from(busiest) / 1e3,
+    );
+    page.gauge("workers", "Threads with rooms.", loads.len());
     page.gauge("clients", "Clients in rooms.", rooms.iter().map(|room| room.status.clients).sum::<usize>());
     let away = rooms.iter().map(|room| room.status.away_clients).sum::<usize>();
     page.gauge("away_clients", "Clients that lost their connection and may come back.", away);
@@ -40,6 +50,8 @@ pub(super) fn text<P: Protocol>(hub: &Hub<P>) -> String {
     page.counter("ticks_total", "Ticks simulated.", &[("", counters.ticks)]);
     page.counter("tick_late_total", "Ticks that began after their deadline.", &[("", timing.late)]);
     page.counter("tick_skipped_total", "Ticks given up.", &[("", timing.skipped)]);
+    let missed = hub.recordings.missed_ticks();
+    page.counter("recording_missed_ticks_total", "Ticks left out of recordings.", &[("", missed)]);
     page.tick_durations(&timing);
 
     let tally = &hub.tally;
@@ -182,7 +194,7 @@ impl Page {
         self.line(format_args!("# TYPE tickwire_{name} {kind}"));
     }
 
-    fn gauge(&mut self, name: &str, help: &str, value: usize) {
+    fn gauge(&mut self, name: &str, help: &str, value: impl Display) {
         self.head(name, help, "gauge");
         self.line(format_args!("tickwire_{name} {value}"));
     }
@@ -196,14 +208,13 @@ impl Page {
                 "What a tick takes of late in the rooms where it takes longest.",
                 |room| room.timing.recent.tick_micros / 1e6,
             ),
-            (
-                "top_room_sent_bytes_per_second",
-                "What the rooms send of late that send most.",
-                |room| room.timing.recent.tick_bytes * f64::from(room.tick_hz),
-            ),
+            ("top_room_sent_bytes_per_second", "What the rooms send of late that send most.", |room| {
+                room.timing.recent.tick_bytes * f64::from(room.order.tick_hz)
+            }),
         ];
         for (name, help, measure) in lists {
-            let mut top: Vec<_> = rooms.iter().map(|room| (measure(room), room.name.as_str())).collect();
+            let mut top: Vec<_> =
+                rooms.iter().map(|room| (measure(room), room.order.name.as_str())).collect();
             top.sort_unstable_by(|one, other| other.0.total_cmp(&one.0).then(one.1.cmp(other.1)));
             self.head(name, help, "gauge");
             for (value, room) in top.into_iter().take(TOP_ROOMS) {

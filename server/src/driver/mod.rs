@@ -33,6 +33,8 @@ mod logging;
 
 mod http;
 
+mod operator;
+
 mod peer;
 
 mod upgrade;
@@ -61,13 +63,27 @@ mod lending;
 
 mod link;
 
+mod wanted;
+
 mod rooms;
+
+mod board;
+
+mod worker;
+
+mod agenda;
+
+mod balance;
 
 mod sweep;
 
 mod seats;
 
-mod tick_loop;
+mod tenant;
+
+mod pacer;
+
+mod recorder;
 
 mod crew;
 

@@ -8,24 +8,22 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
-use tickwire_shared::limits::ROOM_BYTES_MAX;
 use tickwire_shared::schema::Schema;
-use tickwire_shared::wire::message::ResumeToken;
-use tickwire_shared::{ClientId, Close, CloseCode, Protocol, Tick};
+use tickwire_shared::wire::message::{Hello, ResumeToken};
+use tickwire_shared::{ClientId, Close, CloseCode, Micros, Protocol};
 use tokio::sync::mpsc;
 
+use super::board::{Board, Command, Order, RoomView};
 use super::clock::Clock;
 use super::crew::Packers;
-use super::tick_loop::{Join, Newcomer};
-use super::timing::{STAGES, Timing};
+use super::tenant::{Join, Newcomer};
 use super::totals::Totals;
-use crate::host::{Counters, Status};
+use super::wanted::{self, DEFAULT_ROOM, Wanted};
+use super::worker::{Tenant, Workers};
 use crate::session::admission;
 
-/// The room that is always there.
-pub(super) const DEFAULT_ROOM: &str = "main";
-/// Ticks between two publications of a room's counters.
-const COUNTERS_EVERY_TICKS: u32 = 8;
+/// Rooms that quick matches begin are called by this and a number.
+const MATCH_PREFIX: &str = "match-";
 
 /// All rooms.
 pub(super) struct Rooms<P: Protocol> {
@@ -33,26 +31,30 @@ pub(super) struct Rooms<P: Protocol> {
     settings: Settings,
     clock: Clock,
     packers: Packers,
+    workers: Workers,
     next_client: AtomicU32,
     schema: Schema,
     schema_hash: u128,
     /// Set once, when the server goes away.
     closing: OnceLock<Close>,
-    start: Box<StartRoom<P>>,
-    /// For the rooms' threads, which report their end here.
+    make: Box<MakeTenant<P>>,
+    /// For the rooms, which report their end here.
     own: Weak<Self>,
 }
 
-/// Begins a room on a thread of its own.
-pub(super) type StartRoom<P> =
-    dyn Fn(Arc<Rooms<P>>, Arc<Board>, mpsc::Receiver<Join<P>>) -> std::io::Result<()> + Send + Sync;
+/// A room for a worker, not yet begun.
+pub(super) type MakeTenant<P> =
+    dyn Fn(Arc<Rooms<P>>, Arc<Board>, mpsc::Receiver<Join<P>>) -> Box<dyn Tenant> + Send + Sync;
 
 /// What all rooms have in common.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Settings {
     pub(super) tick_hz: u16,
     pub(super) capacity: usize,
+    /// Of the default room; the others' come from it and their names.
+    pub(super) seed: u64,
     pub(super) rooms_max: usize,
+    pub(super) suspend_after: Duration,
     pub(super) empty_after: Duration,
     /// Hellos that may wait for one room: as many as there can be sessions.
     pub(super) joins_max: usize,
@@ -67,6 +69,8 @@ struct Directory<P: Protocol> {
     rooms: BTreeMap<String, Entry<P>>,
     /// Sums of the rooms that are gone, so that no total ever falls.
     buried: Totals,
+    /// Of the next room.
+    number: u64,
 }
 
 struct Entry<P: Protocol> {
@@ -74,58 +78,41 @@ struct Entry<P: Protocol> {
     board: Arc<Board>,
 }
 
-/// Where a room's thread writes what others may read.
-pub(super) struct Board {
-    name: String,
-    capacity: usize,
-    tick_hz: u16,
-    notes: Mutex<Notes>,
-}
-
-#[derive(Clone, Debug)]
-struct Notes {
-    status: Status,
-    counters: Counters,
-    timing: Timing,
-    until_counters: u32,
-}
-
-/// A room at a glance, for `GET /rooms` and the metrics.
-#[derive(Clone, Debug)]
-pub(super) struct RoomView {
-    pub(super) name: String,
-    pub(super) capacity: usize,
-    pub(super) tick_hz: u16,
-    pub(super) status: Status,
-    pub(super) counters: Counters,
-    pub(super) timing: Timing,
+/// Why an operator's room does not begin.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum NoRoom {
+    #[error("there is a room of that name already")]
+    Taken,
+    #[error("there are as many rooms as rooms_max allows")]
+    TooMany,
+    #[error("the server is going away")]
+    Closing,
 }
 
 impl<P: Protocol> Rooms<P> {
     /// Begins the default room.
-    ///
-    /// # Errors
-    /// When the system gives no thread.
     pub(super) fn open(
         settings: Settings,
         clock: Clock,
-        packers: Packers,
-        start: Box<StartRoom<P>>,
-    ) -> std::io::Result<Arc<Self>> {
+        (packers, workers): (Packers, Workers),
+        make: Box<MakeTenant<P>>,
+    ) -> Arc<Self> {
+        let directory = Directory { rooms: BTreeMap::new(), buried: Totals::default(), number: 0 };
         let rooms = Arc::new_cyclic(|own| Self {
-            directory: Mutex::new(Directory { rooms: BTreeMap::new(), buried: Totals::default() }),
+            directory: Mutex::new(directory),
             settings,
             clock,
             packers,
+            workers,
             next_client: AtomicU32::new(1),
             schema_hash: P::schema().hash(),
             schema: P::schema(),
             closing: OnceLock::new(),
-            start,
+            make,
             own: own.clone(),
         });
-        rooms.begin(&mut rooms.lock(), DEFAULT_ROOM)?;
-        Ok(rooms)
+        rooms.begin(&mut rooms.lock(), rooms.usual(DEFAULT_ROOM));
+        rooms
     }
 
     pub(super) fn clock(&self) -> Clock {
@@ -137,9 +124,27 @@ impl<P: Protocol> Rooms<P> {
         &self.packers
     }
 
+    /// What each worker has to do, in thousandths of a core.
+    pub(super) fn worker_loads(&self) -> Vec<u32> {
+        self.workers.loads()
+    }
+
     /// A number for a connection that wants to join.
     pub(super) fn new_client(&self) -> ClientId {
         ClientId(self.next_client.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// A room as it is unless somebody says otherwise.
+    pub(super) fn usual(&self, name: &str) -> Order {
+        Order {
+            name: name.to_owned(),
+            capacity: self.settings.capacity,
+            tick_hz: self.settings.tick_hz,
+            seed: seed_of(self.settings.seed, name),
+            code: None,
+            metadata: serde_json::Value::Null,
+            disposable: name != DEFAULT_ROOM,
+        }
     }
 
     /// Leads a connection to the room that its Hello names.
@@ -147,10 +152,6 @@ impl<P: Protocol> Rooms<P> {
     /// # Errors
     /// The close for the client.
     pub(super) fn join(&self, newcomer: Newcomer<P>) -> Result<(), Close> {
-        let hello = &newcomer.hello;
-        let name = if hello.room.is_empty() { DEFAULT_ROOM } else { &hello.room };
-        check_name(name)?;
-        let name = name.to_owned();
         let mut token = [0; 16];
         if getrandom::fill(&mut token).is_err() {
             return Err(Close::because(CloseCode::Internal, "no randomness"));
@@ -159,25 +160,77 @@ impl<P: Protocol> Rooms<P> {
         if let Some(close) = self.closing() {
             return Err(close.clone());
         }
-        if !directory.rooms.contains_key(&name) {
-            // The room will look at the Hello itself, but none begins for one that it would refuse.
-            admission::admit(hello, &self.schema, self.schema_hash)?;
-            // The default room's place is kept for it, should it have ended.
-            let others = directory.rooms.keys().filter(|other| *other != DEFAULT_ROOM).count();
-            if name != DEFAULT_ROOM && others + 1 >= self.settings.rooms_max {
-                return Err(Close::because(CloseCode::Full, "no more rooms"));
+        let name = match Wanted::of(&newcomer.hello.room) {
+            Wanted::Any => directory.any(),
+            Wanted::Named { name, code } => {
+                wanted::check_name(name)?;
+                let known = directory.rooms.get(name).map(|entry| entry.board.order().code.as_deref());
+                if !wanted::opens(code, known.flatten()) {
+                    return Err(Close::because(
+                        CloseCode::NotAllowed,
+                        "no such private room, or another join code",
+                    ));
+                }
+                name.to_owned()
             }
-            self.begin(&mut directory, &name).map_err(|error| {
-                tracing::error!(%error, "no thread for a new room");
-                Close::because(CloseCode::Full, "no more rooms")
-            })?;
-            tracing::info!(room = name, "room begins");
+        };
+        if !directory.rooms.contains_key(&name) {
+            self.begin_for(&mut directory, &name, &newcomer.hello)?;
         }
+        let Some(Entry { joins, board }) = directory.rooms.get(&name) else {
+            return Err(CloseCode::RoomClosed.into());
+        };
         let join = Join { newcomer, resume: ResumeToken(token), asked: self.clock.now() };
-        if directory.rooms.get(&name).is_some_and(|entry| entry.joins.try_send(join).is_ok()) {
-            return Ok(());
+        joins.try_send(join).map_err(|_| self.too_many_join())?;
+        self.wake(board);
+        Ok(())
+    }
+
+    /// Begins a room because somebody asks for it.
+    fn begin_for(&self, directory: &mut Directory<P>, name: &str, hello: &Hello) -> Result<(), Close> {
+        // The room will look at the Hello itself, but none begins for one that it would refuse.
+        admission::admit(hello, &self.schema, self.schema_hash)?;
+        if name != DEFAULT_ROOM && !directory.has_space(self.settings.rooms_max) {
+            return Err(Close::because(CloseCode::Full, "no more rooms"));
         }
-        Err(self.too_many_join())
+        self.begin(directory, self.usual(name));
+        tracing::info!(room = name, "room begins");
+        Ok(())
+    }
+
+    /// Begins a room because the operator wants it.
+    ///
+    /// # Errors
+    /// [`NoRoom`] when it cannot.
+    pub(super) fn create(&self, order: Order) -> Result<(), NoRoom> {
+        let mut directory = self.lock();
+        if self.closing().is_some() {
+            return Err(NoRoom::Closing);
+        }
+        if directory.rooms.contains_key(&order.name) {
+            return Err(NoRoom::Taken);
+        }
+        if !directory.has_space(self.settings.rooms_max) {
+            return Err(NoRoom::TooMany);
+        }
+        tracing::info!(room = order.name, "room begins, as told");
+        self.begin(&mut directory, order);
+        Ok(())
+    }
+
+    /// Tells a room to do something; says whether there is such a room.
+    pub(super) fn command(&self, room: &str, command: Command) -> bool {
+        let directory = self.lock();
+        let Some(entry) = directory.rooms.get(room) else { return false };
+        entry.board.command(command);
+        self.wake(&entry.board);
+        true
+    }
+
+    fn wake(&self, board: &Board) {
+        if let Some(worker) = board.to_be_woken() {
+            self.workers.wake(worker, board.number());
+        }
     }
 
     /// For a Hello that has waited for so long, or for one too many.
@@ -198,6 +251,7 @@ impl<P: Protocol> Rooms<P> {
     pub(super) fn end(&self, close: &Close) {
         // The first one counts.
         let _ = self.closing.set(close.clone());
+        self.workers.wake_all();
     }
 
     /// The close for everybody, once the server goes away.
@@ -218,9 +272,15 @@ impl<P: Protocol> Rooms<P> {
         totals
     }
 
-    /// Whether a room has been empty for too long.
-    pub(super) fn is_stale(&self, board: &Board, empty_micros: u64) -> bool {
-        board.name != DEFAULT_ROOM && u128::from(empty_micros) > self.settings.empty_after.as_micros()
+    /// After how long without clients a room falls asleep.
+    pub(super) fn suspend_after_micros(&self) -> u64 {
+        self.settings.suspend_after.as_micros() as u64
+    }
+
+    /// When a room that has been empty since then is disposed of.
+    pub(super) fn stale_at(&self, board: &Board, empty_since: Micros) -> Option<Micros> {
+        let after = u64::try_from(self.settings.empty_after.as_micros()).unwrap_or(u64::MAX);
+        board.order().disposable.then(|| Micros(empty_since.0.saturating_add(after)))
     }
 
     /// Takes an empty room out of the directory, unless somebody has just come.
@@ -242,13 +302,14 @@ impl<P: Protocol> Rooms<P> {
         }
     }
 
-    fn begin(&self, directory: &mut Directory<P>, name: &str) -> std::io::Result<()> {
+    fn begin(&self, directory: &mut Directory<P>, order: Order) {
+        let Some(own) = self.own.upgrade() else { return };
         let (joins, receiver) = mpsc::channel(self.settings.joins_max);
-        let board = Arc::new(Board::new(name, &self.settings));
-        let Some(own) = self.own.upgrade() else { return Err(std::io::ErrorKind::NotFound.into()) };
-        (self.start)(own, Arc::clone(&board), receiver)?;
-        directory.rooms.insert(name.to_owned(), Entry { joins, board });
-        Ok(())
+        let name = order.name.clone();
+        directory.number += 1;
+        let board = Arc::new(Board::new(directory.number, order));
+        self.workers.house(directory.number, (self.make)(own, Arc::clone(&board), receiver));
+        directory.rooms.insert(name, Entry { joins, board });
     }
 
     fn lock(&self) -> MutexGuard<'_, Directory<P>> {
@@ -257,81 +318,41 @@ impl<P: Protocol> Rooms<P> {
 }
 
 impl<P: Protocol> Directory<P> {
+    /// Whether one more may begin. The default room's place is kept for it, should it have ended.
+    fn has_space(&self, rooms_max: usize) -> bool {
+        let others = self.rooms.keys().filter(|other| *other != DEFAULT_ROOM).count();
+        others + 1 < rooms_max
+    }
+
+    /// The name of the fullest public room that has space, or of a new one.
+    fn any(&self) -> String {
+        let fullest = self.rooms.iter().filter_map(|(name, Entry { joins, board })| {
+            let waiting = joins.max_capacity() - joins.capacity();
+            let players = board.players() + waiting;
+            let fits = board.order().code.is_none() && players < board.order().capacity;
+            // Of equals the first by name.
+            fits.then_some((players, std::cmp::Reverse(name)))
+        });
+        let new = || {
+            (1..).map(|number| format!("{MATCH_PREFIX}{number}")).find(|name| !self.rooms.contains_key(name))
+        };
+        fullest.max().map(|(_, name)| name.0.clone()).or_else(new).unwrap_or_default()
+    }
+
     fn remove(&mut self, board: &Arc<Board>) {
-        if self.rooms.get(&board.name).is_some_and(|entry| Arc::ptr_eq(&entry.board, board)) {
-            self.rooms.remove(&board.name);
+        if self.rooms.get(board.name()).is_some_and(|entry| Arc::ptr_eq(&entry.board, board)) {
+            self.rooms.remove(board.name());
             self.buried.add(&board.view());
         }
     }
 }
 
-/// What a room may be called.
-fn check_name(name: &str) -> Result<(), Close> {
-    let fits = (1..=ROOM_BYTES_MAX).contains(&name.len());
-    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_');
-    if fits && name.bytes().all(plain) {
-        return Ok(());
+/// The default room has the configured seed, every other one its own: FNV-1a of its name on top.
+fn seed_of(seed: u64, name: &str) -> u64 {
+    if name == DEFAULT_ROOM {
+        return seed;
     }
-    Err(Close::because(CloseCode::BadMessage, "a room's name is 1 to 32 of a-z, 0-9, - and _"))
-}
-
-impl Board {
-    fn new(name: &str, settings: &Settings) -> Self {
-        let status = Status {
-            clients: 0,
-            away_clients: 0,
-            paused_clients: 0,
-            entities: 0,
-            tick: Tick(0),
-            ended: false,
-        };
-        Self {
-            name: name.to_owned(),
-            capacity: settings.capacity,
-            tick_hz: settings.tick_hz,
-            notes: Mutex::new(Notes {
-                status,
-                counters: Counters::default(),
-                timing: Timing::default(),
-                until_counters: 0,
-            }),
-        }
-    }
-
-    pub(super) fn name(&self) -> &str {
-        &self.name
-    }
-
-    pub(super) fn tick_hz(&self) -> u16 {
-        self.tick_hz
-    }
-
-    pub(super) fn timing(&self, note: impl FnOnce(&mut Timing)) {
-        note(&mut self.notes().timing);
-    }
-
-    /// After each tick: the status always, the counters now and then and at the end.
-    pub(super) fn publish(&self, status: Status, counters: &Counters, stages_micros: [u64; STAGES.len()]) {
-        let mut notes = self.notes();
-        notes.status = status;
-        for (histogram, micros) in notes.timing.stages.iter_mut().zip(stages_micros) {
-            histogram.add(micros);
-        }
-        notes.timing.recent.tick(stages_micros, counters.sent_bytes);
-        if notes.until_counters == 0 || status.ended {
-            notes.counters.clone_from(counters);
-            notes.until_counters = COUNTERS_EVERY_TICKS;
-        }
-        notes.until_counters -= 1;
-    }
-
-    fn view(&self) -> RoomView {
-        let Notes { status, counters, timing, .. } = self.notes().clone();
-        let name = self.name.clone();
-        RoomView { name, capacity: self.capacity, tick_hz: self.tick_hz, status, counters, timing }
-    }
-
-    fn notes(&self) -> MutexGuard<'_, Notes> {
-        self.notes.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+    name.bytes().fold(seed ^ 0xCBF2_9CE4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01B3)
+    })
 }

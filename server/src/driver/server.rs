@@ -10,18 +10,23 @@ use tokio::sync::{Semaphore, watch};
 
 use super::accept::{self, Port};
 use super::arrival::Gate;
+use super::board::Order;
 use super::clock::Clock;
 use super::crew::Packers;
 use super::doorkeeper::Doorkeeper;
 use super::hub::Hub;
 use super::json::Dialect;
 use super::options::{self, SocketOptions};
+use super::recorder::Recordings;
 use super::reload::{Live, Reload};
-use super::rooms::{DEFAULT_ROOM, Rooms, Settings, StartRoom};
+use super::rooms::{MakeTenant, Rooms, Settings};
 use super::tally::Tally;
+use super::tenant::{Make, Tenancy};
 use super::tls::Tls;
 use super::visitors::Visitors;
-use super::{http, metrics, tick_loop};
+use super::wanted::DEFAULT_ROOM;
+use super::worker::Workers;
+use super::{http, metrics};
 use crate::auth::{Authenticator, JwtAuthenticator};
 use crate::config::{AuthMode, Config, ConfigError, Plaintext};
 use crate::host::{GameError, Room, RoomConfig, check_game};
@@ -29,6 +34,9 @@ use crate::simulation::Game;
 
 /// How long the end of the server waits for connections to read their close frames.
 const GOODBYE_DEADLINE: Duration = Duration::from_secs(5);
+
+/// And for the ends of recordings to be written.
+const RECORDINGS_DEADLINE: Duration = Duration::from_secs(2);
 
 /// Why a server does not run.
 #[derive(Debug, thiserror::Error)]
@@ -79,6 +87,7 @@ trait Inside: Send + Sync {
     fn metrics(&self) -> String;
     fn options(&self) -> Option<SocketOptions>;
     fn sessions(&self) -> &Semaphore;
+    fn recordings(&self) -> &Recordings;
     fn end_rooms(&self, close: &Close);
 }
 
@@ -93,6 +102,10 @@ impl<P: Protocol> Inside for Hub<P> {
 
     fn sessions(&self) -> &Semaphore {
         &self.sessions
+    }
+
+    fn recordings(&self) -> &Recordings {
+        &self.recordings
     }
 
     fn end_rooms(&self, close: &Close) {
@@ -193,6 +206,8 @@ pub async fn start_with<G: Game>(
     let settings = Settings {
         tick_hz: config.tick_hz,
         capacity: config.room_capacity,
+        seed: config.seed,
+        suspend_after: config.room_suspend_after,
         rooms_max: config.rooms_max,
         empty_after: config.room_empty_after,
         joins_max: places.sessions,
@@ -201,7 +216,10 @@ pub async fn start_with<G: Game>(
         bytes_per_s: u32::try_from(config.limits.bytes_per_s).unwrap_or(u32::MAX),
     };
     let packers = Packers::new(config.replication.packing_threads);
-    let rooms = Rooms::open(settings, clock, packers, room_starter(make_game, room_template(&config)))?;
+    let workers = Workers::hire(config.room_workers, clock)?;
+    let recordings = Recordings::open(&config.recording)?;
+    let make = tenant_maker(make_game, room_template(&config), recordings.clone());
+    let rooms = Rooms::open(settings, clock, (packers, workers), make);
     let (ending, ended) = watch::channel(None);
     let retry_after_ms = u32::try_from(config.retry_after.as_millis()).unwrap_or(u32::MAX);
     let sessions_max = u32::try_from(places.sessions).unwrap_or(u32::MAX);
@@ -210,6 +228,7 @@ pub async fn start_with<G: Game>(
         dialect: Arc::new(dialect),
         authenticator: doorkeeper.authenticator(),
         tally: Tally::default(),
+        recordings,
         clock,
         sessions: Arc::new(Semaphore::new(places.sessions)),
         strangers: Arc::new(Semaphore::new(config.limits.unauthenticated_max)),
@@ -286,6 +305,14 @@ impl Running {
         if tokio::time::timeout(GOODBYE_DEADLINE, all_gone).await.is_err() {
             tracing::warn!("some connections did not say goodbye in time");
         }
+        let all_written = async {
+            while !self.inside.recordings().is_idle() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        if tokio::time::timeout(RECORDINGS_DEADLINE, all_written).await.is_err() {
+            tracing::warn!("the disk did not take the end of all recordings in time");
+        }
     }
 
     fn end(&self) {
@@ -356,34 +383,26 @@ fn room_template(config: &Config) -> RoomConfig {
     }
 }
 
-/// Begins rooms on threads of their own.
-fn room_starter<G: Game>(
+/// Makes rooms for their workers.
+fn tenant_maker<G: Game>(
     make_game: impl Fn(&str, u64) -> G + Send + Sync + 'static,
     template: RoomConfig,
-) -> Box<StartRoom<G::Protocol>> {
+    recordings: Recordings,
+) -> Box<MakeTenant<G::Protocol>> {
     let make_game = Arc::new(make_game);
     Box::new(move |rooms, board, joins| {
+        let Order { name, capacity, tick_hz, seed, .. } = board.order().clone();
         let (make_game, template) = (Arc::clone(&make_game), template.clone());
-        let thread = std::thread::Builder::new().name(format!("room {}", board.name()));
-        thread.spawn(move || {
-            let seed = room_seed(template.seed, board.name());
-            let make = || {
-                let config = RoomConfig { name: board.name().to_owned(), seed, ..template };
-                Room::new(make_game(board.name(), seed), config).map_err(|error| error.to_string())
-            };
-            tick_loop::run(make, joins, &rooms, &board);
-        })?;
-        Ok(())
-    })
-}
-
-/// The default room has the configured seed, every other one its own: FNV-1a of its name on top.
-fn room_seed(seed: u64, name: &str) -> u64 {
-    if name == DEFAULT_ROOM {
-        return seed;
-    }
-    name.bytes().fold(seed ^ 0xCBF2_9CE4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01B3)
+        let recordings = recordings.clone();
+        let make: Make<G> = Box::new(move || {
+            let game = make_game(&name, seed);
+            let room =
+                Room::new(game, RoomConfig { name: name.clone(), capacity, tick_hz, seed, ..template });
+            let mut room = room.map_err(|error| error.to_string())?;
+            let recorder = recordings.begin(&name, &mut room);
+            Ok((room, recorder))
+        });
+        Box::new(Tenancy::new(make, joins, rooms, board))
     })
 }
 

@@ -1,6 +1,6 @@
 //! How long ticks took and how late they began. Written by a room's thread, read for the metrics.
 
-use super::tick_loop::Started;
+use super::pacer::Started;
 
 /// Upper bounds of the tick histogram, in microseconds.
 pub(super) const TICK_BUCKETS_MICROS: [u64; 10] =

@@ -1,6 +1,6 @@
 //! Sums of what rooms count.
 
-use super::rooms::RoomView;
+use super::board::RoomView;
 use super::timing::Timing;
 use crate::host::Counters;
 

@@ -23,7 +23,11 @@ mod clients;
 
 mod resuming;
 
+mod resting;
+
 mod saved;
+
+pub mod recording;
 
 pub use counters::{Counters, Inputs, Rewinds};
 pub use crew::{Alone, Crew};

@@ -8,6 +8,7 @@ use tickwire_shared::wire::message::{Hello, Resume, ResumeToken};
 use tickwire_shared::{ClientId, Close, CloseCode, Micros};
 
 use super::client::Client;
+use super::recording::Call;
 use super::room::Room;
 use crate::session::{AckWindow, Claim, Key};
 use crate::simulation::Game;
@@ -73,6 +74,9 @@ impl<G: Game> Room<G> {
         client.come_back(now);
         let token = tenures.renew(&resume.token, &fresh);
         outputs.resumed(session, connection);
+        if was_away {
+            self.note(|tick| Call::Away { tick, client: session, away: false });
+        }
         if was_away && self.with_game(|game, stage| game.away(stage, session, false)).is_none() {
             return;
         }
@@ -90,6 +94,7 @@ impl<G: Game> Room<G> {
         }
         (client.away_since, client.writable) = (Some(now), false);
         self.counters.held += 1;
+        self.note(|tick| Call::Away { tick, client: id, away: true });
         self.with_game(|game, stage| game.away(stage, id, true));
     }
 

@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use tickwire_shared::limits::{ACK_EVERY_FRAMES, SETUP_BYTES_MAX};
-use tickwire_shared::schema::{Plan, ReplicateKinds, Schema};
+use tickwire_shared::schema::{Plan, Schema};
 use tickwire_shared::wire::cadence::Cadences;
 use tickwire_shared::wire::codec;
 use tickwire_shared::wire::message::{Ack, ClientMessage, Hello, ResumeToken, Welcome, encode_welcome};
@@ -15,6 +15,7 @@ use super::counters::Counters;
 use super::crew::{Alone, Crew};
 use super::event::{ClientStatus, Event, Output, Status};
 use super::outputs::{Outputs, Sends};
+use super::recording::{Call, Overheard, Tape};
 use super::resuming::Newcomer;
 use super::retabling::Retabling;
 use super::rewinding::{self, GameError, Hindsight};
@@ -86,6 +87,8 @@ pub struct Room<G: Game> {
     pub(super) events: Vec<(Recipients, <G::Protocol as Protocol>::Event)>,
     pub(super) outputs: Outputs,
     pub(super) counters: Counters,
+    /// While somebody records.
+    pub(super) tape: Option<Box<Tape<G::Protocol>>>,
     pub(super) ended: bool,
 }
 
@@ -144,6 +147,7 @@ impl<G: Game> Room<G> {
             events: Vec::new(),
             outputs: Outputs::default(),
             counters: Counters::default(),
+            tape: None,
             ended: false,
         })
     }
@@ -199,6 +203,7 @@ impl<G: Game> Room<G> {
         if !self.has_room() {
             return self.turn_away(client, Close::because(CloseCode::Full, "the room is full"));
         }
+        self.note(|tick| Call::Join { tick, client, name: name.clone() });
         match self.with_game(|game, stage| game.join(stage, client, &name)) {
             None => self.outputs.close(client, CloseCode::Internal.into()),
             Some(Err(refusal)) => self.turn_away(client, Close::because(CloseCode::Full, &refusal.0)),
@@ -333,6 +338,9 @@ impl<G: Game> Room<G> {
         self.close_the_lost(now);
         let inputs = self.take_inputs();
         self.counters.commands += inputs.commands.len() as u64;
+        if let Some(tape) = &mut self.tape {
+            tape.note_step(self.tick, &inputs);
+        }
         let stepped = self.with_game(|game, stage| game.step(stage, &inputs));
         self.inputs = inputs;
         if stepped.is_none() {
@@ -379,6 +387,7 @@ impl<G: Game> Room<G> {
         self.tenures.leave(client);
         if let Some(mut gone) = self.clients.remove(&client) {
             self.shards[0].packer.forget(&mut gone.packed, &mut self.capture);
+            self.note(|tick| Call::Leave { tick, client });
             self.with_game(|game, stage| game.leave(stage, client));
         }
     }
@@ -404,8 +413,9 @@ impl<G: Game> Room<G> {
             return None;
         }
         let seconds = 1.0 / f32::from(self.config.tick_hz);
-        let Self { game, world, clients, capture, events, counters, hindsight, tick, .. } = self;
-        let mut past = hindsight.look_back(*tick, clients, capture, &mut counters.rewinds);
+        let Self { game, world, clients, capture, events, counters, hindsight, tick, tape, .. } = self;
+        let past = hindsight.look_back(*tick, clients, capture, &mut counters.rewinds);
+        let mut past = past.map(|past| Overheard { past, looks: tape.as_mut().map(|tape| &mut tape.looks) });
         let stage = Stage::new(Tick(*tick as u32), seconds, world, events);
         let mut stage = stage.with_past(past.as_mut().map(|past| past as _));
         match catch_unwind(AssertUnwindSafe(|| call(game, &mut stage))) {
@@ -480,21 +490,5 @@ impl<G: Game> Room<G> {
     #[must_use]
     pub fn packed(&self, client: ClientId) -> Option<&Packed> {
         self.clients.get(&client).map(|client| &client.packed)
-    }
-
-    /// A hash of every entity's quantized state: equal runs have equal hashes at every tick.
-    #[must_use]
-    pub fn state_hash(&self) -> u64 {
-        let mut hash = 0xcbf2_9ce4_8422_2325_u64;
-        let mut word = |word: u32| hash = (hash ^ u64::from(word)).wrapping_mul(0x0000_0100_0000_01b3);
-        let mut columns = [0; tickwire_shared::limits::COLUMNS_MAX];
-        for (_, entity) in self.world.iter() {
-            let kind = entity.state.kind();
-            entity.state.capture(&mut columns);
-            word(entity.id.0);
-            word(u32::from(kind.0));
-            columns[..self.capture.plan().kind(kind).columns].iter().for_each(|column| word(*column as u32));
-        }
-        hash
     }
 }

@@ -64,3 +64,8 @@ pub(super) fn read<G: Game>(blob: &[u8], schema: u128) -> Result<Saved<G>, Resto
         },
     }
 }
+
+/// Game and world to the last bit.
+pub(super) fn exact<G: Game>(game: &G, world: &World<G::Protocol>) -> Vec<u8> {
+    codec::encode_blob(&(game, world))
+}

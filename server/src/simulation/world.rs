@@ -182,6 +182,23 @@ impl<P: Protocol> World<P> {
         self.visibility_changed.drain(..)
     }
 
+    /// What a capture does, for who needs none.
+    pub(crate) fn settle(&mut self) {
+        self.entities.values_mut().for_each(|entity| entity.cut = false);
+        self.visibility_changed.clear();
+    }
+
+    /// From now on keys are given as they are in `restored`, which was read from what was written of this very world. The
+    /// entities stay as they are, what is never written of them included.
+    pub(crate) fn adopt_free_slots(&mut self, mut restored: Self) {
+        for (key, entity) in &mut self.entities {
+            if let Some(place) = restored.entities.get_mut(key) {
+                std::mem::swap(place, entity);
+            }
+        }
+        self.entities = restored.entities;
+    }
+
     pub(crate) fn begin_tick(&mut self, tick: Tick) {
         self.tick = tick;
     }

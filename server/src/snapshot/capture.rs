@@ -118,6 +118,12 @@ impl Capture {
         }
     }
 
+    /// An empty one like it: as if nothing had been told of the world yet.
+    #[must_use]
+    pub fn anew(&self, rewind_ticks: u32) -> Self {
+        Self::new(self.plan.clone(), Arc::clone(&self.tables), *self.schedule.cadences(), rewind_ticks)
+    }
+
     /// Takes in the world as it is after the step of `tick`. To be called for every tick, once.
     pub fn capture<P: Protocol>(&mut self, world: &mut World<P>, tick: u64) {
         self.begin(tick);

@@ -15,7 +15,7 @@ use super::live::Live;
 use super::replica::{Replica, Slot};
 use super::view::Smoothing;
 use crate::id::NetId;
-use crate::limits::{COMMANDS_PENDING_MAX, PROTOCOL_VERSION};
+use crate::limits::{ANY_ROOM, COMMANDS_PENDING_MAX, PROTOCOL_VERSION};
 use crate::protocol::Protocol;
 use crate::schema::{Plan, Replicate, ReplicateKinds, Schema};
 use crate::tick::{Micros, ViewTick};
@@ -183,6 +183,10 @@ impl<P: Protocol> Session<P> {
         let Welcome { tick_hz, tick, cadences, avatar, .. } = welcome;
         let replica = Replica::new(self.plan.clone(), tables_of(&welcome, known)?, cadences, tick, avatar);
         let clock = Clock::new(tick_hz, cadences.frame_ticks(), tick, self.greeted_at, now);
+        if self.hello.room == ANY_ROOM {
+            // Whoever comes back wants the room that it was given.
+            self.hello.room.clone_from(&welcome.room);
+        }
         self.live = Some(Live::new(welcome, setup, replica, clock, now));
         self.phase = Phase::Welcomed;
         self.happenings.push_back(Happening::Welcomed);

@@ -70,7 +70,8 @@ pub struct Hello {
     pub parts: Vec<u32>,
     /// Display name.
     pub name: String,
-    /// The room to play in; empty means the default one.
+    /// The room to play in: its name, and where it is private, `/` and its join code. Empty means the default one, `*`
+    /// the fullest one that has space.
     pub room: String,
     /// Proof of who this is, where the server asks for one.
     pub token: Option<AccessToken>,

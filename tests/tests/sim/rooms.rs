@@ -9,6 +9,7 @@ use tickwire_shared::wire::message::{ClientMessage, Hello, ResumeToken};
 use tickwire_shared::{ClientId, Close, CloseCode};
 use tickwire_tests::chaos::{Chaos, ChaosGame};
 use tickwire_tests::link::Profile;
+use tickwire_tests::oracle::Oracle;
 use tickwire_tests::sim::{Sim, hello};
 
 fn config(capacity: usize) -> RoomConfig {
@@ -179,4 +180,36 @@ fn damaged_and_foreign_blobs_are_refused() {
     let mut newer = blob.clone();
     newer[0] = 9;
     assert_eq!(refused(&newer), RestoreError::Format(9));
+}
+
+#[test]
+fn a_room_that_rested_goes_on_as_it_was() {
+    let arena = ArenaConfig { bots: 4, drones: 200, ..ArenaConfig::default() };
+    let mut sim = Sim::new(ArenaGame::new(arena), 30, 3);
+    let id = sim.join("ann", Profile::default());
+    sim.run(90);
+    // With somebody in it, it does not rest.
+    let frames = sim.client(id).frames;
+    sim.room.rest();
+    sim.run(30);
+    assert_eq!(sim.client(id).frames, frames + 30);
+    sim.assert_in_step();
+    for _ in 0..3 {
+        let now = sim.now;
+        let present: Vec<_> = sim.clients.keys().copied().collect();
+        present.into_iter().for_each(|client| sim.room.handle(Event::Leave { client }, now));
+        sim.clients.clear();
+        while sim.room.poll_output().is_some() {}
+        let (tick, hash) = (sim.tick(), sim.room.state_hash());
+        sim.room.rest();
+        assert_eq!((sim.tick(), sim.room.state_hash()), (tick, hash), "the world is what it was");
+        assert_eq!(sim.room.capture().rows().len(), 0, "nothing is kept of what was told");
+        // What was told before is not told anew: to whoever comes, everything was born just now.
+        sim.oracle = Oracle::default();
+        sim.now = sim.now.plus(100_000_000);
+        let id = sim.join("bob", Profile { delay_micros: 20_000, ..Profile::default() });
+        sim.run(90);
+        assert!(sim.client(id).frames > 80, "{} frames", sim.client(id).frames);
+        sim.assert_in_step();
+    }
 }

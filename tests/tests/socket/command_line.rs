@@ -87,7 +87,7 @@ fn layers_of_configuration() {
         .envs([("TICKWIRE_TICK_HZ", "14"), ("TICKWIRE_ROOM_CAPACITY", "15"), ("TICKWIRE_ARENA__BOTS", "3")]));
     std::fs::remove_file(&file).expect("removed");
     assert_eq!(code, 0);
-    for line in ["tick_hz = 13", "room_capacity = 15", "connections_max = 12", "bots = 3", "rooms_max = 16"] {
+    for line in ["tick_hz = 13", "room_capacity = 15", "connections_max = 12", "bots = 3", "rooms_max = 64"] {
         assert!(stdout.lines().any(|other| other == line), "{line}: {stdout}");
     }
     assert_eq!(run(tickwire().arg("check-config")).0, 0);

@@ -13,7 +13,7 @@ use crate::server::{config, metric, start};
 type Headers<'a> = &'a [(&'a str, &'a str)];
 
 /// Status and whole response.
-async fn ask(address: SocketAddr, request: &str) -> (u16, String) {
+pub(crate) async fn ask(address: SocketAddr, request: &str) -> (u16, String) {
     let mut raw = Raw::connect(address).await;
     raw.send(request.replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n").as_bytes()).await;
     let text = raw.rest().await;
@@ -21,7 +21,7 @@ async fn ask(address: SocketAddr, request: &str) -> (u16, String) {
     (status, text.to_lowercase())
 }
 
-async fn get(address: SocketAddr, path: &str) -> (u16, String) {
+pub(crate) async fn get(address: SocketAddr, path: &str) -> (u16, String) {
     ask(address, &format!("GET {path} HTTP/1.1\r\nHost: {address}\r\n\r\n")).await
 }
 

@@ -26,6 +26,8 @@ mod addresses;
 
 mod crowds;
 
+mod rooms;
+
 mod exhaustion;
 
 mod deadlines;
@@ -40,6 +42,7 @@ mod playing;
 
 mod embedded;
 
+mod recordings;
 mod resuming;
 
 mod command_line;

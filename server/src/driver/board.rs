@@ -1,0 +1,197 @@
+//! Where a room writes what others may read: how it fares, and whether it sleeps. Written after each tick, read for
+//! the metrics, for lists and by whoever wants to join.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tickwire_shared::{ClientId, Close, Tick};
+
+use super::timing::{STAGES, Timing};
+use crate::host::{Counters, Status};
+
+/// Ticks between two publications of a room's counters.
+const COUNTERS_EVERY_TICKS: u32 = 8;
+/// Commands that wait for one tick.
+const COMMANDS_MAX: usize = 256;
+
+/// One room's.
+pub(super) struct Board {
+    number: u64,
+    order: Order,
+    notes: Mutex<Notes>,
+    /// The worker that it lives with.
+    worker: AtomicUsize,
+    asleep: AtomicBool,
+    commands: Mutex<Vec<Command>>,
+    /// Whether there are any, so that a tick need not lock.
+    commanded: AtomicBool,
+}
+
+/// What an operator wants of a room.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Command {
+    /// Everybody is closed, and the room ends.
+    End(Close),
+    /// One client is closed.
+    Kick { client: ClientId, close: Close },
+}
+
+/// What a room is to be like.
+#[derive(Clone, Debug)]
+pub(super) struct Order {
+    pub(super) name: String,
+    pub(super) capacity: usize,
+    pub(super) tick_hz: u16,
+    pub(super) seed: u64,
+    /// Whoever wants to join must know it; such a room is in no list.
+    pub(super) code: Option<String>,
+    /// Whatever its maker wants others to read.
+    pub(super) metadata: serde_json::Value,
+    /// Whether it goes when it has been empty for long.
+    pub(super) disposable: bool,
+}
+
+#[derive(Clone, Debug)]
+struct Notes {
+    status: Status,
+    counters: Counters,
+    timing: Timing,
+    until_counters: u32,
+}
+
+/// A room at a glance, for `GET /rooms` and the metrics.
+#[derive(Clone, Debug)]
+pub(super) struct RoomView {
+    pub(super) order: Order,
+    pub(super) asleep: bool,
+    pub(super) status: Status,
+    pub(super) counters: Counters,
+    pub(super) timing: Timing,
+}
+
+impl Board {
+    pub(super) fn new(number: u64, order: Order) -> Self {
+        let status = Status {
+            clients: 0,
+            away_clients: 0,
+            paused_clients: 0,
+            entities: 0,
+            tick: Tick(0),
+            ended: false,
+        };
+        Self {
+            number,
+            order,
+            worker: AtomicUsize::new(0),
+            asleep: AtomicBool::new(false),
+            commands: Mutex::default(),
+            commanded: AtomicBool::new(false),
+            notes: Mutex::new(Notes {
+                status,
+                counters: Counters::default(),
+                timing: Timing::default(),
+                until_counters: 0,
+            }),
+        }
+    }
+
+    pub(super) fn number(&self) -> u64 {
+        self.number
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.order.name
+    }
+
+    pub(super) fn order(&self) -> &Order {
+        &self.order
+    }
+
+    pub(super) fn tick_hz(&self) -> u16 {
+        self.order.tick_hz
+    }
+
+    /// It lives with this worker from now on. Never while it sleeps.
+    pub(super) fn lives_with(&self, worker: usize) {
+        self.worker.store(worker, Ordering::SeqCst);
+    }
+
+    /// Its room is about to sleep, and looks once more whether anybody came.
+    pub(super) fn falls_asleep(&self) {
+        self.asleep.store(true, Ordering::SeqCst);
+        // Either the room sees who came, or who came sees that it sleeps.
+        fence(Ordering::SeqCst);
+    }
+
+    pub(super) fn wakes(&self) {
+        self.asleep.store(false, Ordering::SeqCst);
+    }
+
+    /// For whoever has just left it something: the worker to be told, if it has to be.
+    pub(super) fn to_be_woken(&self) -> Option<usize> {
+        fence(Ordering::SeqCst);
+        self.asleep.swap(false, Ordering::SeqCst).then(|| self.worker.load(Ordering::SeqCst))
+    }
+
+    /// Leaves a command for the next tick.
+    pub(super) fn command(&self, command: Command) {
+        let mut commands = self.commands.lock().unwrap_or_else(PoisonError::into_inner);
+        if commands.len() < COMMANDS_MAX {
+            commands.push(command);
+        }
+        self.commanded.store(true, Ordering::SeqCst);
+    }
+
+    /// The commands since the last tick.
+    pub(super) fn take_commands(&self) -> Vec<Command> {
+        if !self.commanded.swap(false, Ordering::SeqCst) {
+            return Vec::new();
+        }
+        std::mem::take(&mut *self.commands.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Whether there is anything to do for a room that is about to sleep.
+    pub(super) fn is_commanded(&self) -> bool {
+        self.commanded.load(Ordering::SeqCst)
+    }
+
+    /// Clients in it, those that may come back counted.
+    pub(super) fn players(&self) -> usize {
+        let status = self.notes().status;
+        status.clients + status.away_clients
+    }
+
+    pub(super) fn timing(&self, note: impl FnOnce(&mut Timing)) {
+        note(&mut self.notes().timing);
+    }
+
+    /// After each tick: the status always, the counters now and then and at the end.
+    pub(super) fn publish(&self, status: Status, counters: &Counters, stages_micros: [u64; STAGES.len()]) {
+        let mut notes = self.notes();
+        notes.status = status;
+        for (histogram, micros) in notes.timing.stages.iter_mut().zip(stages_micros) {
+            histogram.add(micros);
+        }
+        notes.timing.recent.tick(stages_micros, counters.sent_bytes);
+        if notes.until_counters == 0 || status.ended {
+            notes.counters.clone_from(counters);
+            notes.until_counters = COUNTERS_EVERY_TICKS;
+        }
+        notes.until_counters -= 1;
+    }
+
+    pub(super) fn view(&self) -> RoomView {
+        let Notes { status, counters, timing, .. } = self.notes().clone();
+        RoomView {
+            order: self.order.clone(),
+            asleep: self.asleep.load(Ordering::Relaxed),
+            status,
+            counters,
+            timing,
+        }
+    }
+
+    fn notes(&self) -> MutexGuard<'_, Notes> {
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

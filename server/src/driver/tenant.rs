@@ -1,0 +1,304 @@
+//! One room among those of a worker: it starts ticks on absolute deadlines, takes what connections have left for it, lets the
+//! room step, and hands out what the room wants sent. It never waits for a peer. Without clients it falls asleep: no tick, and
+//! nothing kept that the game does not need.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use tickwire_shared::wire::message::{Hello, ResumeToken};
+use tickwire_shared::{Close, CloseCode, Micros, Protocol};
+use tokio::sync::{mpsc, oneshot};
+
+use super::board::{Board, Command};
+use super::clock::Clock;
+use super::lending::Lent;
+use super::link::{Departure, Downlink, Link};
+use super::pacer::Pacer;
+use super::recorder::Recorder;
+use super::rooms::Rooms;
+use super::seats::{Heard, Seats};
+use super::sweep::{SWEEPS_PER_TICK, Sweeper};
+use super::worker::{Next, Tenant};
+use crate::host::{Crew, Event, Output, Room, Status};
+use crate::simulation::Game;
+
+/// Joins that one room takes per second, and per tick at least.
+const JOINS_PER_S: u16 = 960;
+const JOINS_PER_TICK_MIN: usize = 8;
+/// A tick that starts this much after its deadline counts as late.
+const LATE_MICROS: u64 = 2_000;
+
+/// A connection that said Hello.
+pub(super) struct Newcomer<P: Protocol> {
+    pub(super) link: Arc<Link<P>>,
+    pub(super) downlink: Downlink,
+    /// Where the connection lends the reading, if it can.
+    pub(super) reader: Option<oneshot::Receiver<Lent>>,
+    pub(super) hello: Hello,
+    /// Who it is, where that was found out.
+    pub(super) subject: Option<String>,
+}
+
+/// One on its way to its room.
+pub(super) struct Join<P: Protocol> {
+    pub(super) newcomer: Newcomer<P>,
+    /// Its secret for coming back.
+    pub(super) resume: ResumeToken,
+    /// When it said so.
+    pub(super) asked: Micros,
+}
+
+/// Makes a room.
+pub(super) type Make<G> = Box<dyn FnOnce() -> Result<(Room<G>, Recorder), String> + Send>;
+
+/// A room's place with its worker.
+pub(super) struct Tenancy<G: Game> {
+    board: Arc<Board>,
+    rooms: Arc<Rooms<G::Protocol>>,
+    stage: Stage<G>,
+}
+
+enum Stage<G: Game> {
+    /// Nobody has come by yet: making a room may take its time, so its worker does it.
+    Unmade {
+        make: Make<G>,
+        joins: mpsc::Receiver<Join<G::Protocol>>,
+    },
+    Made(Box<Runner<G>>),
+    Ended,
+}
+
+/// A room and the connections in it.
+struct Runner<G: Game> {
+    room: Room<G>,
+    seats: Seats<G::Protocol>,
+    joins: mpsc::Receiver<Join<G::Protocol>>,
+    board: Arc<Board>,
+    clock: Clock,
+    pacer: Pacer,
+    /// Since the last tick.
+    sweeps: u32,
+    empty_since: Micros,
+    asleep: bool,
+    recorder: Recorder,
+}
+
+impl<G: Game> Tenancy<G> {
+    pub(super) fn new(
+        make: Make<G>,
+        joins: mpsc::Receiver<Join<G::Protocol>>,
+        rooms: Arc<Rooms<G::Protocol>>,
+        board: Arc<Board>,
+    ) -> Self {
+        Self { board, rooms, stage: Stage::Unmade { make, joins } }
+    }
+}
+
+impl<G: Game> Tenant for Tenancy<G> {
+    fn visit(&mut self, now: Micros) -> Next {
+        if matches!(self.stage, Stage::Unmade { .. }) {
+            self.begin(now);
+        }
+        let Stage::Made(runner) = &mut self.stage else { return Next::Gone };
+        match catch_unwind(AssertUnwindSafe(|| runner.visit(&self.rooms, now))) {
+            Ok(Next::Gone) => {}
+            Ok(next) => return next,
+            Err(_) => {
+                tracing::error!(room = self.board.name(), "the room's loop panicked");
+                runner.seats.close_all(&Close::new(CloseCode::Internal));
+            }
+        }
+        if let Stage::Made(runner) = std::mem::replace(&mut self.stage, Stage::Ended) {
+            self.rooms.bury(&self.board, runner.joins);
+        }
+        Next::Gone
+    }
+
+    fn moved(&mut self, worker: usize) {
+        self.board.lives_with(worker);
+    }
+}
+
+impl<G: Game> Tenancy<G> {
+    fn begin(&mut self, now: Micros) {
+        let Stage::Unmade { make, joins } = std::mem::replace(&mut self.stage, Stage::Ended) else { return };
+        match catch_unwind(AssertUnwindSafe(make)).unwrap_or_else(|_| Err("it panicked".to_owned())) {
+            Ok((room, recorder)) => {
+                self.stage = Stage::Made(Box::new(Runner {
+                    room,
+                    seats: Seats::new(None),
+                    joins,
+                    board: Arc::clone(&self.board),
+                    clock: self.rooms.clock(),
+                    pacer: Pacer::new(now, self.board.tick_hz()),
+                    sweeps: 0,
+                    empty_since: now,
+                    asleep: true,
+                    recorder,
+                }));
+                if let Stage::Made(runner) = &mut self.stage {
+                    runner.wake(&self.rooms, now);
+                }
+            }
+            Err(why) => {
+                tracing::error!(room = self.board.name(), why, "the room could not begin");
+                self.rooms.bury(&self.board, joins);
+            }
+        }
+    }
+}
+
+impl<G: Game> Runner<G> {
+    fn visit(&mut self, rooms: &Rooms<G::Protocol>, now: Micros) -> Next {
+        if self.asleep {
+            if self.has_nothing_to_do(rooms) {
+                return self.stay_empty(rooms, now);
+            }
+            self.wake(rooms, now);
+        }
+        if now < self.pacer.deadline() {
+            self.seats.sweep(now);
+            self.sweeps += 1;
+            return Next::At(self.next_visit());
+        }
+        let started = self.pacer.begin(now);
+        self.board.timing(|timing| timing.started(started, LATE_MICROS));
+        self.sweeps = 0;
+        let status = self.turn(rooms);
+        if status.ended {
+            tracing::info!(room = self.board.name(), "room ended");
+            return Next::Gone;
+        }
+        if status.clients + status.away_clients > 0 {
+            self.empty_since = now;
+        }
+        self.stay_empty(rooms, now)
+    }
+
+    /// Whether it goes on ticking, falls asleep or is disposed of.
+    fn stay_empty(&mut self, rooms: &Rooms<G::Protocol>, now: Micros) -> Next {
+        let empty_micros = now.since(self.empty_since);
+        let stale_at = rooms.stale_at(&self.board, self.empty_since);
+        if stale_at.is_some_and(|at| now >= at) && rooms.retire(&self.board, &self.joins) {
+            tracing::info!(room = self.board.name(), "empty room disposed of");
+            return Next::Gone;
+        }
+        if !self.asleep && empty_micros >= rooms.suspend_after_micros() {
+            self.board.falls_asleep();
+            // Whoever asks to join from now on wakes it; who did before is here already.
+            self.asleep = self.has_nothing_to_do(rooms);
+            if self.asleep {
+                self.room.rest();
+                self.seats = Seats::new(None);
+                tracing::debug!(room = self.board.name(), "room sleeps");
+            } else {
+                self.board.wakes();
+            }
+        }
+        match stale_at {
+            _ if !self.asleep => Next::At(self.next_visit()),
+            Some(at) => Next::At(at),
+            None => Next::Woken,
+        }
+    }
+
+    fn has_nothing_to_do(&self, rooms: &Rooms<G::Protocol>) -> bool {
+        self.joins.is_empty() && rooms.closing().is_none() && !self.board.is_commanded()
+    }
+
+    fn wake(&mut self, rooms: &Rooms<G::Protocol>, now: Micros) {
+        self.board.wakes();
+        self.asleep = false;
+        self.empty_since = now;
+        self.seats = Seats::new(Sweeper::new(rooms.bytes_per_s(), self.board.tick_hz()).ok());
+        // What was not simulated is not made up for.
+        self.pacer = Pacer::new(now, self.board.tick_hz());
+    }
+
+    /// The next tick, or a sweep before it.
+    fn next_visit(&self) -> Micros {
+        let deadline = self.pacer.deadline();
+        let left = SWEEPS_PER_TICK.saturating_sub(1 + self.sweeps);
+        if left == 0 || !self.seats.is_swept() {
+            return deadline;
+        }
+        let before = self.pacer.tick_micros() * u64::from(left) / u64::from(SWEEPS_PER_TICK);
+        Micros(deadline.0.saturating_sub(before))
+    }
+
+    /// Everything between two deadlines.
+    fn turn(&mut self, rooms: &Rooms<G::Protocol>) -> Status {
+        let begun = self.clock.now();
+        self.admit(rooms);
+        self.hear_connections();
+        let heard = self.clock.now();
+        self.room.tick_with(heard, rooms.packers());
+        let stepped = self.clock.now();
+        self.hand_out(rooms.packers());
+        let sent = self.clock.now();
+        self.recorder.ticked(&mut self.room, sent);
+        let status = self.room.status();
+        let stages = [heard.since(begun), stepped.since(heard), sent.since(stepped)];
+        self.board.publish(status, self.room.counters(), stages);
+        status
+    }
+
+    fn admit(&mut self, rooms: &Rooms<G::Protocol>) {
+        for _ in 0..self.joins_per_tick() {
+            let Ok(Join { newcomer, resume, asked }) = self.joins.try_recv() else { break };
+            let Newcomer { link, downlink, reader, hello, subject } = newcomer;
+            if link.gone().is_some() {
+                continue;
+            }
+            if self.clock.now().since(asked) > rooms.join_deadline_micros() {
+                downlink.close(&rooms.too_many_join());
+                continue;
+            }
+            let client = link.client();
+            self.seats.take(link, downlink, reader);
+            self.room.handle(Event::Join { client, hello, resume, subject }, self.clock.now());
+        }
+        // Before anything is heard: who came back has another number from now on.
+        self.hand_out(rooms.packers());
+        for command in self.board.take_commands() {
+            let event = match command {
+                Command::End(close) => Event::End { close },
+                Command::Kick { client, close } => Event::Kick { client, close },
+            };
+            self.room.handle(event, self.clock.now());
+        }
+        if let Some(close) = rooms.closing() {
+            self.room.handle(Event::End { close: close.clone() }, self.clock.now());
+        }
+    }
+
+    /// A burst of joins is spread over ticks, so that those who play on notice nothing.
+    fn joins_per_tick(&self) -> usize {
+        usize::from(JOINS_PER_S / self.board.tick_hz()).max(JOINS_PER_TICK_MIN)
+    }
+
+    fn hear_connections(&mut self) {
+        let now = self.clock.now();
+        self.seats.sweep(now);
+        let Self { room, seats, .. } = self;
+        seats.hear(|client, heard| match heard {
+            Heard::Left(Departure::Lost) => room.handle(Event::Lost { client }, now),
+            Heard::Left(Departure::ForGood) => room.handle(Event::Leave { client }, now),
+            Heard::Writable(writable) => room.handle(Event::Writable { client, writable }, now),
+            Heard::Message(arrived, message) => room.handle(Event::Message { client, message }, arrived),
+        });
+    }
+
+    fn hand_out(&mut self, crew: &dyn Crew) {
+        loop {
+            self.seats.send_all(&self.room.poll_sends(), crew);
+            let Some(output) = self.room.poll_output() else { break };
+            match output {
+                Output::Send { client, bytes } => self.seats.send(client, bytes),
+                Output::Close { client, close } => self.seats.close(client, &close),
+                // The one before is closed already, or was lost.
+                Output::Resumed { client, connection } => self.seats.rename(connection, client),
+            }
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! Recordings as files: what a server leaves behind is within its bounds, whole after the server's end, and `replay` runs
+//! it again.
+
+use std::path::{Path, PathBuf};
+
+use tickwire_server::arena::{ArenaConfig, ArenaDialect, ArenaGame};
+use tickwire_server::config::{Config, RecordingSection};
+use tickwire_server::driver;
+use tickwire_server::host::recording::{replay, with_other_inputs};
+use tickwire_shared::arena::{Arena, ArenaInput};
+use tickwire_tests::link::Profile;
+use tickwire_tests::sim::Sim;
+
+use crate::command_line::tickwire;
+use crate::server::{config, until};
+
+/// A folder that is gone when the test is.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("tickwire-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&path).expect("a folder");
+        Self(path)
+    }
+
+    fn files(&self) -> Vec<PathBuf> {
+        let entries = std::fs::read_dir(&self.0).expect("a folder").flatten();
+        let mut files: Vec<_> = entries.map(|entry| entry.path()).collect();
+        files.sort();
+        files
+    }
+
+    fn bytes(&self) -> u64 {
+        self.files().iter().filter_map(|path| Some(std::fs::metadata(path).ok()?.len())).sum()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // What is left is in the system's own folder for such things.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+async fn serve(recording: RecordingSection) -> driver::Running {
+    let make_game = |_: &str, seed| {
+        ArenaGame::new(ArenaConfig { size_m: 100, seed, bots: 4, drones: 30, ..ArenaConfig::default() })
+    };
+    let config = Config { recording, tick_hz: 120, ..config() };
+    driver::start(make_game, ArenaDialect, config).await.expect("a server")
+}
+
+fn ticks_of(path: &Path) -> u64 {
+    let file = std::fs::read(path).expect("readable");
+    let outcome = replay::<ArenaGame>(&file, None, |_, _| ()).expect("a recording");
+    assert_eq!(outcome.divergence, None, "{}", path.display());
+    assert!(!outcome.is_cut, "{} was cut", path.display());
+    outcome.ticks
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn files_are_bounded_and_whole_after_the_end() {
+    const BYTES_MAX: usize = 128 << 10;
+    let folder = Folder::new("bounded");
+    let section =
+        RecordingSection { dir: Some(folder.0.clone()), room_bytes_max: BYTES_MAX, ..Default::default() };
+    let server = serve(section).await;
+    until("the file was followed by another", || {
+        assert!(folder.bytes() <= BYTES_MAX as u64, "{} bytes", folder.bytes());
+        folder.files().len() == 2
+    })
+    .await;
+    let first = std::fs::metadata(folder.0.join("main.1.twrec")).and_then(|file| file.modified()).ok();
+    until("the older one was replaced", || {
+        assert!(folder.bytes() <= BYTES_MAX as u64, "{} bytes", folder.bytes());
+        let older = std::fs::metadata(folder.0.join("main.1.twrec")).and_then(|file| file.modified()).ok();
+        older.is_some() && older != first
+    })
+    .await;
+    server.shutdown().await;
+    let [older, newer] = folder.files().try_into().expect("two files");
+    assert!(folder.bytes() <= BYTES_MAX as u64);
+    assert!(ticks_of(&older) > 10);
+    ticks_of(&newer);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_command_says_how_it_went() {
+    let folder = Folder::new("command");
+    let server = serve(RecordingSection { dir: Some(folder.0.clone()), ..Default::default() }).await;
+    let path = folder.0.join("main.twrec");
+    until("something was recorded", || std::fs::metadata(&path).is_ok_and(|file| file.len() > 100_000)).await;
+    server.shutdown().await;
+    let run = |path: &Path| {
+        let output = tickwire().arg("replay").arg(path).args(["--to", "60"]).output().expect("it ran");
+        let said = [output.stdout, output.stderr].concat();
+        (output.status.code(), String::from_utf8_lossy(&said).into_owned())
+    };
+    let (code, said) = run(&path);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("60 ticks are equal, the last is tick 60"), "{said}");
+    let other = folder.0.join("other");
+    std::fs::write(&other, b"something else").expect("writable");
+    assert_eq!(run(&other).0, Some(2));
+    assert_eq!(run(&folder.0.join("missing")).0, Some(2));
+    std::fs::write(&other, with_another_input()).expect("writable");
+    let (code, said) = run(&other);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(
+        said.contains("tick 40 is the first that differs") && said.contains("aim was recorded as"),
+        "{said}"
+    );
+}
+
+/// A recording of a player in virtual time, one of whose inputs was changed afterwards.
+fn with_another_input() -> Vec<u8> {
+    let mut sim = Sim::new(ArenaGame::new(ArenaConfig { bots: 0, ..ArenaConfig::default() }), 30, 1);
+    sim.room.write_recording_header(&mut sim.recording);
+    sim.room.begin_recording(0, &mut sim.recording);
+    let ann = sim.join("ann", Profile::default());
+    for tick in 0..60_u16 {
+        let (aim, now) = (tick * 500, sim.now);
+        sim.client(ann).session.set_input(ArenaInput { aim, ..ArenaInput::default() }, now);
+        sim.step();
+    }
+    let change = |tick, _, input: &mut ArenaInput| input.aim ^= if tick == 40 { 0x8000 } else { 0 };
+    with_other_inputs::<Arena>(&sim.recording, change).expect("a recording")
+}
