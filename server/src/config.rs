@@ -25,6 +25,8 @@ mod auth;
 
 mod log;
 
+mod metrics;
+
 mod recording;
 
 mod keys;
@@ -42,6 +44,7 @@ pub use error::ConfigError;
 pub use layers::Flags;
 pub use limits::Limits;
 pub use log::{LogFormat, LogSection};
+pub use metrics::MetricsSection;
 pub use proxy::{ForwardedHeader, ProxyProtocol, ProxySection};
 pub use recording::RecordingSection;
 pub use reload::{RELOADABLE, Reloaded};
@@ -116,6 +119,8 @@ pub struct Config {
     pub recording: RecordingSection,
     /// What is written to the log, and how.
     pub log: LogSection,
+    /// What is counted for the operator.
+    pub metrics: MetricsSection,
     /// The demo game.
     pub arena: ArenaSection,
 }
@@ -201,6 +206,7 @@ impl Default for Config {
             auth: AuthSection::default(),
             recording: RecordingSection::default(),
             log: LogSection::default(),
+            metrics: MetricsSection::default(),
             arena: ArenaSection::default(),
         }
     }
@@ -265,6 +271,7 @@ impl Config {
         self.auth.validate(self.is_public())?;
         self.recording.validate()?;
         self.log.validate()?;
+        self.metrics.validate()?;
         self.validate_relations()?;
         within("arena.size_m", self.arena.size_m, *SIZE_M.start(), *SIZE_M.end())?;
         within("arena.bots", self.arena.bots, 0, 1000)?;

@@ -47,7 +47,13 @@ enum Command {
     CheckConfig(ConfigArgs),
     /// Prints the effective configuration as TOML.
     #[command(after_help = "Example: TICKWIRE_TICK_HZ=20 tickwire-server print-config > tickwire.toml")]
-    PrintConfig(ConfigArgs),
+    PrintConfig {
+        /// Prints CONFIG.md instead: every key with its default and the reason for it.
+        #[arg(long)]
+        reference: bool,
+        #[command(flatten)]
+        args: Box<ConfigArgs>,
+    },
     /// Exits with 0 when a server is ready for players, else with 1.
     #[command(after_help = "Example: tickwire-server healthcheck --url http://127.0.0.1:7777/readyz")]
     Healthcheck {
@@ -274,7 +280,11 @@ fn main() -> ExitCode {
     let done = match cli.command.unwrap_or(Command::Serve(cli.serve)) {
         Command::Serve(args) => args.clone().load().and_then(|config| serve(config, args)),
         Command::CheckConfig(args) => check_config(args),
-        Command::PrintConfig(args) => args.load().and_then(|config| print_config(&config)),
+        Command::PrintConfig { reference: true, .. } => {
+            print!("{}", Config::reference());
+            Ok(())
+        }
+        Command::PrintConfig { args, .. } => args.load().and_then(|config| print_config(&config)),
         Command::Healthcheck { url } => healthcheck(&url).map_err(|error| fail(&error)),
         Command::Replay { file, to } => run_again(&file, to),
         Command::Token(args) => token(args),

@@ -7,6 +7,8 @@ const INPUT_BYTES: usize = 40;
 /// Seconds from one frame to the next that a client is made to wait at most, and for its farthest entities.
 const FRAME_EVERY_S_MAX: u16 = 1;
 const SLOWEST_EVERY_S_MAX: u16 = 10;
+/// What a frame needs to tell anything besides that it came.
+const FRAME_BYTES_MIN: usize = 32;
 
 impl Config {
     pub(super) fn validate_relations(&self) -> Result<(), ConfigError> {
@@ -22,6 +24,28 @@ impl Config {
                 let cadences = format!("{:?}", self.replication.cadence_ticks);
                 return Err(refuse("replication.cadence_ticks", cadences, &allowed));
             }
+        }
+        let frames_per_s = usize::from((tick_hz / u16::from(first)).max(1));
+        let budget_min = FRAME_BYTES_MIN * frames_per_s;
+        let budget = self.replication.budget_bytes_per_s;
+        if budget < budget_min {
+            let allowed = format!(
+                "{frames_per_s} frames a second need {budget_min} B/s at least: \
+                 raise it, or the first of replication.cadence_ticks, or lower tick_hz"
+            );
+            return Err(refuse("replication.budget_bytes_per_s", format!("{budget}B"), &allowed));
+        }
+        let recording = &self.recording;
+        if recording.room_bytes_max > recording.dir_bytes_max {
+            let allowed = format!(
+                "one room's files would not fit into recording.dir_bytes_max = {}B",
+                recording.dir_bytes_max
+            );
+            return Err(refuse(
+                "recording.room_bytes_max",
+                format!("{}B", recording.room_bytes_max),
+                &allowed,
+            ));
         }
         let limits = &self.limits;
         if limits.frames_per_s != 0 && limits.frames_per_s < u32::from(tick_hz) {
@@ -59,6 +83,14 @@ mod tests {
             (
                 "replication.budget_bytes_per_s = '300KiB'",
                 ["replication.budget_bytes_per_s = 307200", "262144"],
+            ),
+            (
+                "tick_hz = 240\nreplication.budget_bytes_per_s = '4KiB'",
+                ["replication.budget_bytes_per_s = 4096B", "7680"],
+            ),
+            (
+                "recording.room_bytes_max = '16MiB'\nrecording.dir_bytes_max = '8MiB'",
+                ["recording.room_bytes_max", "recording.dir_bytes_max"],
             ),
         ] {
             let said = words(text).expect_err(text);

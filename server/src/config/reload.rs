@@ -8,10 +8,11 @@ use super::{Config, ConfigError, keys};
 
 /// What is looked up anew for each connection, or each line of the log. Everything else was built into something
 /// when the server began.
-pub const RELOADABLE: [&str; 20] = [
+pub const RELOADABLE: [&str; 21] = [
     "allowed_origins",
     "absent_origin",
     "log.level",
+    "metrics.top_rooms",
     "limits.head_deadline",
     "limits.partial_frame_deadline",
     "limits.ping_after",

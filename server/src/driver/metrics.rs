@@ -11,9 +11,6 @@ use super::timing::{STAGES, TICK_BUCKETS_MICROS, Timing};
 use super::totals::Totals;
 use super::visitors::TooMany;
 
-/// Rooms in each of the lists of the busiest: what a scrape tells of single rooms is bounded by it.
-const TOP_ROOMS: usize = 10;
-
 /// Everything that is counted, now.
 pub(super) fn text<P: Protocol>(hub: &Hub<P>) -> String {
     let Totals { counters, timing } = hub.rooms.totals();
@@ -45,7 +42,7 @@ pub(super) fn text<P: Protocol>(hub: &Hub<P>) -> String {
     page.gauge("tasks", "Tasks of the runtime: two per session, one per handshake.", tasks);
 
     page.gauge("ready", "1 while new sessions are let in.", usize::from(hub.is_ready()));
-    page.top_rooms(&rooms);
+    page.top_rooms(&rooms, hub.live.get().metrics.top_rooms);
 
     page.counter("ticks_total", "Ticks simulated.", &[("", counters.ticks)]);
     page.counter("tick_late_total", "Ticks that began after their deadline.", &[("", timing.late)]);
@@ -200,7 +197,7 @@ impl Page {
     }
 
     /// The busiest rooms, in three ways. Names of rooms have no character that would need escaping.
-    fn top_rooms(&mut self, rooms: &[RoomView]) {
+    fn top_rooms(&mut self, rooms: &[RoomView], most: usize) {
         let lists: [(&str, &str, fn(&RoomView) -> f64); 3] = [
             ("top_room_clients", "Clients of the rooms with the most.", |room| room.status.clients as f64),
             (
@@ -217,7 +214,7 @@ impl Page {
                 rooms.iter().map(|room| (measure(room), room.order.name.as_str())).collect();
             top.sort_unstable_by(|one, other| other.0.total_cmp(&one.0).then(one.1.cmp(other.1)));
             self.head(name, help, "gauge");
-            for (value, room) in top.into_iter().take(TOP_ROOMS) {
+            for (value, room) in top.into_iter().take(most) {
                 self.line(format_args!("tickwire_{name}{{room=\"{room}\"}} {value}"));
             }
         }

@@ -4,7 +4,7 @@
 use std::sync::{Arc, PoisonError, RwLock};
 
 use super::refresh::Hangup;
-use crate::config::{Config, ConfigError};
+use crate::config::{AuthMode, Config, ConfigError};
 
 /// Where the configuration comes from.
 pub trait Reload: Send + Sync {
@@ -40,7 +40,15 @@ impl Live {
     }
 
     fn reload(&self, source: &dyn Reload) {
-        let reloaded = match source.load().and_then(|wanted| self.get().reloaded(&wanted)) {
+        let now = self.get();
+        let taken_over = |mut wanted: Config| {
+            if now.auth.mode == AuthMode::Hook {
+                // The program said so when the server began; no file can.
+                wanted.auth.mode = AuthMode::Hook;
+            }
+            now.reloaded(&wanted)
+        };
+        let reloaded = match source.load().and_then(taken_over) {
             Ok(reloaded) => reloaded,
             Err(error) => return tracing::error!(%error, "the configuration stays as it was"),
         };

@@ -182,11 +182,11 @@ pub async fn start_with<G: Game>(
     mut config: Config,
     mut hooks: Hooks,
 ) -> Result<Running, RunError> {
-    let (live, reload) = (Arc::new(Live::new(config.clone())), hooks.reload.take());
     if hooks.authenticator.is_some() && config.auth.mode == AuthMode::Auto {
         config.auth.mode = AuthMode::Hook;
     }
     config.validate()?;
+    let (live, reload) = (Arc::new(Live::new(config.clone())), hooks.reload.take());
     check_game(&make_game(DEFAULT_ROOM, config.seed))?;
     let tls = Tls::load(&config.tls, config.listen)?;
     let doorkeeper = Doorkeeper::of(&config, hooks)?;
