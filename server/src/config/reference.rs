@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use figment::value::Value;
 
-use super::{Config, RELOADABLE, keys, layers};
+use super::{Config, RELOADABLE, keys};
 
 mod players;
 
@@ -39,8 +39,8 @@ a key has capitals, `TICKWIRE_` in front and `__` between section and name (`tic
 `1MiB`.
 
 `tickwire-server check-config` exits with 0, or with 2 and the reason; `print-config` prints the effective values as TOML. A key
-that does not exist is refused with the one that was probably meant, and so are values that make no sense together. Every limit
-is bounded: each value has a least and a most.
+that does not exist is refused with the one that was probably meant, and so are values that make no sense together. Every
+number and time has a least and a most, and none of `[limits]` can be switched off.
 
 SIGHUP reads the file, the environment and the flags again. Keys marked **SIGHUP** are taken over, for connections that come from
 then on where they are about connections; the log names every other key that was changed: it needs a restart. A configuration
@@ -98,6 +98,7 @@ fn shown(value: &Value) -> String {
 mod tests {
     use std::collections::BTreeSet;
 
+    use super::super::layers;
     use super::*;
 
     #[test]
@@ -108,7 +109,11 @@ mod tests {
             chapters.flat_map(|chapter| chapter.keys).map(|(key, _)| (*key).to_owned()).collect();
         assert_eq!(told.len(), told.iter().collect::<BTreeSet<_>>().len(), "a key is told of twice");
         let told = BTreeSet::from_iter(told);
-        assert_eq!(known.difference(&told).collect::<Vec<_>>(), Vec::<&String>::new(), "without a reason");
+        assert_eq!(
+            known.difference(&told).collect::<Vec<_>>(),
+            Vec::<&String>::new(),
+            "no chapter has a reason for these"
+        );
         assert_eq!(told.difference(&known).collect::<Vec<_>>(), Vec::<&String>::new(), "no key");
     }
 

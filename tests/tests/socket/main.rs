@@ -47,6 +47,10 @@ mod resuming;
 
 mod command_line;
 
+mod reloading;
+
+mod logs;
+
 mod tls;
 
 mod tokens;

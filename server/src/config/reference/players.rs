@@ -269,8 +269,7 @@ pub(super) const CHAPTERS: [Chapter; 7] = [
             (
                 "json_session",
                 "Whether the JSON session may be used: `auto` (when nobody but this machine \
-                 can come in), `on` or `off`. It costs ten times a binary one, and shows each \
-                 client the whole state.",
+                 can come in), `on` or `off`.",
             ),
             (
                 "json_state_hz",
