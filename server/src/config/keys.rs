@@ -27,6 +27,8 @@ fn collect(path: String, value: Value, found: &mut BTreeMap<String, Value>) {
                 collect(path, value, found);
             }
         }
+        // Nothing at all was set.
+        _ if path.is_empty() => {}
         value => {
             found.insert(path, value);
         }

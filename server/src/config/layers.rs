@@ -114,6 +114,15 @@ mod tests {
     }
 
     #[test]
+    fn a_layer_may_be_empty() {
+        assert_eq!(first_unknown(Dict::new()), None);
+        assert_eq!(
+            first_unknown(Toml::string("[limits]").data().expect("data").into_values().next().expect("one")),
+            None
+        );
+    }
+
+    #[test]
     fn every_key_is_one() {
         let whole = Toml::string(&toml::to_string(&Config::default()).expect("toml")).data().expect("data");
         whole.into_values().for_each(|dict| assert_eq!(first_unknown(dict), None));

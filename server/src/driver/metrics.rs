@@ -3,18 +3,22 @@
 use std::fmt::{Display, Write};
 
 use tickwire_shared::Protocol;
+use tickwire_shared::schema::{GROUPS, Schema};
 
-use super::board::RoomView;
+use super::board::Glimpse;
 use super::hub::Hub;
 use super::tally::Drop as Dropped;
-use super::timing::{STAGES, TICK_BUCKETS_MICROS, Timing};
+use super::timing::{Histogram, STAGES, TICK_BUCKETS_MICROS};
 use super::totals::Totals;
 use super::visitors::TooMany;
+use crate::host::KindBits;
+
+/// Groups of fields in the order of the schema, and what says which of them were not as foreseen.
+const FIELD_GROUPS: [&str; GROUPS + 1] = ["position", "angle", "rotation", "other", "mask"];
 
 /// Everything that is counted, now.
 pub(super) fn text<P: Protocol>(hub: &Hub<P>) -> String {
-    let Totals { counters, timing } = hub.rooms.totals();
-    let rooms = hub.rooms.views();
+    let (Totals { counters, timing }, rooms) = hub.rooms.survey();
     let mut page = Page(String::new());
     page.gauge("rooms", "Rooms.", rooms.len());
     let asleep = rooms.iter().filter(|room| room.asleep).count();
@@ -49,7 +53,13 @@ pub(super) fn text<P: Protocol>(hub: &Hub<P>) -> String {
     page.counter("tick_skipped_total", "Ticks given up.", &[("", timing.skipped)]);
     let missed = hub.recordings.missed_ticks();
     page.counter("recording_missed_ticks_total", "Ticks left out of recordings.", &[("", missed)]);
-    page.tick_durations(&timing);
+    let stages = STAGES.iter().zip(&timing.stages);
+    let stages: Vec<_> = stages.map(|(stage, times)| (format!("stage=\"{stage}\""), times)).collect();
+    page.histogram("tick_duration_seconds", "Time per tick and stage.", &stages);
+    let lateness = [(String::new(), &timing.lateness)];
+    page.histogram("tick_lateness_seconds", "How long after their deadlines ticks began.", &lateness);
+    let latest = timing.late_micros_max as f64 / 1e6;
+    page.gauge("tick_lateness_max_seconds", "The latest begin of a tick since the start.", latest);
 
     let tally = &hub.tally;
     page.counter("connections_total", "TCP connections accepted.", &[("", tally.accepted.total())]);
@@ -162,7 +172,7 @@ pub(super) fn text<P: Protocol>(hub: &Hub<P>) -> String {
     page.counter("updates_bits_total", "Bits of these.", &[("", counters.updates_spliced_bits)]);
     let bits = counters.frame_bits;
     page.counter(
-        "snapshot_bits_total",
+        "frame_bits_total",
         "Bits of frames by what they tell.",
         &[
             ("part=\"header\"", bits.header),
@@ -174,6 +184,7 @@ pub(super) fn text<P: Protocol>(hub: &Hub<P>) -> String {
             ("part=\"checksums\"", bits.checksums),
         ],
     );
+    page.kind_bits(&counters.kind_bits, hub.rooms.schema());
     page.counter("game_panics_total", "Panics of games.", &[("", counters.panics)]);
     page.0
 }
@@ -197,21 +208,21 @@ impl Page {
     }
 
     /// The busiest rooms, in three ways. Names of rooms have no character that would need escaping.
-    fn top_rooms(&mut self, rooms: &[RoomView], most: usize) {
-        let lists: [(&str, &str, fn(&RoomView) -> f64); 3] = [
+    fn top_rooms(&mut self, rooms: &[Glimpse], most: usize) {
+        let lists: [(&str, &str, fn(&Glimpse) -> f64); 3] = [
             ("top_room_clients", "Clients of the rooms with the most.", |room| room.status.clients as f64),
             (
                 "top_room_tick_seconds",
                 "What a tick takes of late in the rooms where it takes longest.",
-                |room| room.timing.recent.tick_micros / 1e6,
+                |room| room.recent.tick_micros / 1e6,
             ),
             ("top_room_sent_bytes_per_second", "What the rooms send of late that send most.", |room| {
-                room.timing.recent.tick_bytes * f64::from(room.order.tick_hz)
+                room.recent.tick_bytes * f64::from(room.board.tick_hz())
             }),
         ];
         for (name, help, measure) in lists {
-            let mut top: Vec<_> =
-                rooms.iter().map(|room| (measure(room), room.order.name.as_str())).collect();
+            let awake = rooms.iter().filter(|room| !room.asleep);
+            let mut top: Vec<_> = awake.map(|room| (measure(room), room.board.name())).collect();
             top.sort_unstable_by(|one, other| other.0.total_cmp(&one.0).then(one.1.cmp(other.1)));
             self.head(name, help, "gauge");
             for (value, room) in top.into_iter().take(most) {
@@ -230,22 +241,40 @@ impl Page {
         }
     }
 
-    fn tick_durations(&mut self, timing: &Timing) {
-        let name = "tick_duration_seconds";
-        self.head(name, "Time per tick and stage.", "histogram");
-        for (stage, histogram) in STAGES.iter().zip(&timing.stages) {
+    /// By kind of entity and group of fields.
+    fn kind_bits(&mut self, bits: &KindBits, schema: &Schema) {
+        let name = "snapshot_bits_total";
+        self.head(
+            name,
+            "Bits of entity updates by kind and group of fields, weighed from some of them.",
+            "counter",
+        );
+        for (kind, groups) in schema.kinds.iter().zip(bits.kinds()) {
+            for (group, bits) in FIELD_GROUPS.iter().zip(groups) {
+                let kind = &kind.name;
+                self.line(format_args!("tickwire_{name}{{kind=\"{kind}\",group=\"{group}\"}} {bits}"));
+            }
+        }
+    }
+
+    fn histogram(&mut self, name: &str, help: &str, series: &[(String, &Histogram)]) {
+        self.head(name, help, "histogram");
+        for (label, times) in series {
+            let (before, alone) = match label.as_str() {
+                "" => (String::new(), String::new()),
+                label => (format!("{label},"), format!("{{{label}}}")),
+            };
             let mut count = 0;
-            for (bound, bucket) in TICK_BUCKETS_MICROS.iter().zip(histogram.buckets) {
+            for (bound, bucket) in TICK_BUCKETS_MICROS.iter().zip(times.buckets) {
                 count += bucket;
                 let bound = *bound as f64 / 1e6;
-                let labels = format!("stage=\"{stage}\",le=\"{bound}\"");
-                self.line(format_args!("tickwire_{name}_bucket{{{labels}}} {count}"));
+                self.line(format_args!("tickwire_{name}_bucket{{{before}le=\"{bound}\"}} {count}"));
             }
-            count += histogram.buckets[TICK_BUCKETS_MICROS.len()];
-            let sum = histogram.sum_micros as f64 / 1e6;
-            self.line(format_args!("tickwire_{name}_bucket{{stage=\"{stage}\",le=\"+Inf\"}} {count}"));
-            self.line(format_args!("tickwire_{name}_sum{{stage=\"{stage}\"}} {sum}"));
-            self.line(format_args!("tickwire_{name}_count{{stage=\"{stage}\"}} {count}"));
+            count += times.buckets[TICK_BUCKETS_MICROS.len()];
+            let sum = times.sum_micros as f64 / 1e6;
+            self.line(format_args!("tickwire_{name}_bucket{{{before}le=\"+Inf\"}} {count}"));
+            self.line(format_args!("tickwire_{name}_sum{alone} {sum}"));
+            self.line(format_args!("tickwire_{name}_count{alone} {count}"));
         }
     }
 }

@@ -17,6 +17,8 @@ pub(super) struct Timing {
     pub(super) skipped: u64,
     /// The latest start, in microseconds after the deadline.
     pub(super) late_micros_max: u64,
+    /// How long after their deadlines ticks began.
+    pub(super) lateness: Histogram,
     /// Per stage.
     pub(super) stages: [Histogram; STAGES.len()],
     /// Of late. Of one room: it is not summed.
@@ -60,6 +62,7 @@ impl Timing {
         self.late += u64::from(started.late_micros >= late_micros);
         self.skipped += started.skipped;
         self.late_micros_max = self.late_micros_max.max(started.late_micros);
+        self.lateness.add(started.late_micros);
     }
 
     /// Puts another room's ticks on top.
@@ -67,10 +70,8 @@ impl Timing {
         self.late += other.late;
         self.skipped += other.skipped;
         self.late_micros_max = self.late_micros_max.max(other.late_micros_max);
-        for (stage, more) in self.stages.iter_mut().zip(&other.stages) {
-            stage.sum_micros += more.sum_micros;
-            stage.buckets.iter_mut().zip(more.buckets).for_each(|(bucket, count)| *bucket += count);
-        }
+        self.lateness.add_all(&other.lateness);
+        self.stages.iter_mut().zip(&other.stages).for_each(|(stage, more)| stage.add_all(more));
     }
 }
 
@@ -79,6 +80,11 @@ impl Histogram {
         let bucket = TICK_BUCKETS_MICROS.iter().position(|bound| micros <= *bound);
         self.buckets[bucket.unwrap_or(TICK_BUCKETS_MICROS.len())] += 1;
         self.sum_micros += micros;
+    }
+
+    fn add_all(&mut self, other: &Self) {
+        self.sum_micros += other.sum_micros;
+        self.buckets.iter_mut().zip(other.buckets).for_each(|(bucket, count)| *bucket += count);
     }
 }
 

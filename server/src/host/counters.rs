@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use tickwire_shared::CloseCode;
 
-use crate::snapshot::{PackCounts, PartBits};
+use crate::snapshot::{KindBits, PackCounts, PartBits};
 
 /// Totals since the room began.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -79,6 +79,8 @@ pub struct Counters {
     pub updates_spliced_bits: u64,
     /// All bits of frames.
     pub frame_bits: PartBits,
+    /// Bits of updates by kind of entity and group of fields, weighed from some of them.
+    pub kind_bits: KindBits,
 }
 
 impl Counters {
@@ -121,6 +123,7 @@ impl Counters {
             updates_spliced,
             updates_spliced_bits,
             frame_bits,
+            kind_bits,
         } = others;
         for (code, count) in closes {
             *sum.closes.entry(*code).or_default() += count;
@@ -128,6 +131,7 @@ impl Counters {
         sum.inputs.add(inputs);
         sum.rewinds.add(rewinds);
         add_bits(&mut sum.frame_bits, frame_bits);
+        sum.kind_bits.add(kind_bits);
         for (total, count) in [
             (&mut sum.ticks, ticks),
             (&mut sum.welcomes, welcomes),

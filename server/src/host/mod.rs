@@ -36,3 +36,5 @@ pub use outputs::Sends;
 pub use rewinding::{GameError, check_game};
 pub use room::{Room, RoomConfig};
 pub use saved::RestoreError;
+
+pub use crate::snapshot::KindBits;

@@ -10,6 +10,8 @@ mod blend;
 
 mod updates;
 
+mod weights;
+
 mod capture;
 
 mod roster;
@@ -36,3 +38,4 @@ pub use packed::{FrameParts, PackCounts, Packed, PartBits, QueuedEvent};
 pub use roster::{Roster, RosterSlot};
 pub use sightings::{Sights, Telling};
 pub use updates::{Due, Lane, Update, Updates};
+pub use weights::{GroupBits, KindBits};

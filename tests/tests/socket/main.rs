@@ -51,6 +51,8 @@ mod reloading;
 
 mod logs;
 
+mod dashboards;
+
 mod tls;
 
 mod tokens;
