@@ -1,8 +1,10 @@
 //! The log of the process: text for people or JSON for programs, on standard error, with a bound on how often one
 //! place of the program may repeat itself. For binaries; whoever embeds the server has a log of their own.
 
+use std::backtrace::{Backtrace, BacktraceStatus};
 use std::collections::HashMap;
 use std::io::IsTerminal;
+use std::panic::PanicHookInfo;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -42,6 +44,7 @@ impl Logging {
         let layers = tracing_subscriber::registry().with(filter);
         // Fails when this process has one.
         let _ = layers.with(Sampling(Arc::clone(&sampler))).with(text).with(json).try_init();
+        std::panic::set_hook(Box::new(log_panic));
         Self { filter: handle, sampler, pinned }
     }
 
@@ -65,6 +68,16 @@ impl Logging {
             }
         }
     }
+}
+
+/// A panic is a line like any other: programs can read it, and whoever can cause one fills no disk with it.
+fn log_panic(panic: &PanicHookInfo<'_>) {
+    let said = panic.payload_as_str().unwrap_or("something without words");
+    let place = panic.location().map(ToString::to_string);
+    let thread = std::thread::current();
+    let backtrace = Backtrace::capture();
+    let backtrace = (backtrace.status() == BacktraceStatus::Captured).then(|| backtrace.to_string());
+    tracing::error!(thread = thread.name(), place, backtrace, "panic: {said}");
 }
 
 /// Counts lines by the place that they come from.
