@@ -16,7 +16,9 @@ use tracing_subscriber::{EnvFilter, Layer, Registry, fmt, reload};
 
 use crate::config::{LogFormat, LogSection};
 
-/// How often it is said what was left out.
+/// Where it is said what was left out; these lines are never left out themselves.
+const LEFT_OUT: &str = "tickwire_server::left_out";
+/// How often that is.
 const REPORT_EVERY: Duration = Duration::from_secs(60);
 
 /// The log, for as long as the process runs.
@@ -64,7 +66,12 @@ impl Logging {
         loop {
             tokio::time::sleep(REPORT_EVERY).await;
             for (place, lines) in self.sampler.next_minute() {
-                tracing::warn!(place, lines, "lines left out: more than log.lines_per_minute from one place");
+                tracing::warn!(
+                    target: LEFT_OUT,
+                    place,
+                    lines,
+                    "lines left out: more than log.lines_per_minute from one place"
+                );
             }
         }
     }
@@ -98,8 +105,7 @@ impl Sampler {
 
     /// Whether one more line may be written in this minute.
     fn admits(&self, from: &tracing::Metadata<'static>) -> bool {
-        // What was left out is always said.
-        if self.lines_per_minute == 0 || from.target() == module_path!() {
+        if self.lines_per_minute == 0 || from.target() == LEFT_OUT {
             return true;
         }
         let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
@@ -157,7 +163,7 @@ mod tests {
         tracing::subscriber::with_default(layers, || {
             repeat();
             tracing::info!(target: "elsewhere", "once");
-            (0..10).for_each(|_| tracing::info!("of the log itself"));
+            (0..10).for_each(|_| tracing::info!(target: LEFT_OUT, "of the log itself"));
             let left_out = sampler.next_minute();
             assert!(matches!(&left_out[..], [(place, 7)] if place.contains("logging.rs:")), "{left_out:?}");
             repeat();
