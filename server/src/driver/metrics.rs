@@ -13,6 +13,9 @@ use super::totals::Totals;
 use super::visitors::TooMany;
 use crate::host::KindBits;
 
+/// What of a room makes it one of the busiest.
+type Measure = fn(&Glimpse) -> f64;
+
 /// Groups of fields in the order of the schema, and what says which of them were not as foreseen.
 const FIELD_GROUPS: [&str; GROUPS + 1] = ["position", "angle", "rotation", "other", "mask"];
 
@@ -209,7 +212,7 @@ impl Page {
 
     /// The busiest rooms, in three ways. Names of rooms have no character that would need escaping.
     fn top_rooms(&mut self, rooms: &[Glimpse], most: usize) {
-        let lists: [(&str, &str, fn(&Glimpse) -> f64); 3] = [
+        let lists: [(&str, &str, Measure); 3] = [
             ("top_room_clients", "Clients of the rooms with the most.", |room| room.status.clients as f64),
             (
                 "top_room_tick_seconds",
