@@ -27,7 +27,12 @@ impl Reload for SameSource {
 }
 
 pub(crate) fn serve(config: Config, args: ConfigArgs) -> Result<(), ExitCode> {
-    let logging = Arc::new(Logging::start(&config.log));
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| fail(&error))?;
+    let logging = {
+        let _inside = runtime.enter();
+        Arc::new(Logging::start(&config.log))
+    };
     let arena = config.arena.clone();
     let make_game = move |_room: &str, seed| {
         ArenaGame::new(ArenaConfig {
@@ -39,11 +44,14 @@ pub(crate) fn serve(config: Config, args: ConfigArgs) -> Result<(), ExitCode> {
             view_radius_m: f32::from(arena.view_radius_m),
         })
     };
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| fail(&error))?;
     runtime.spawn(Arc::clone(&logging).report());
-    let hooks = Hooks { reload: Some(Arc::new(SameSource { args, logging })), ..Hooks::default() };
-    runtime.block_on(driver::run_with(make_game, ArenaDialect, config, hooks)).map_err(|error| match error {
+    let hooks = Hooks {
+        reload: Some(Arc::new(SameSource { args, logging: Arc::clone(&logging) })),
+        ..Hooks::default()
+    };
+    let outcome = runtime.block_on(driver::run_with(make_game, ArenaDialect, config, hooks));
+    logging.end();
+    outcome.map_err(|error| match error {
         RunError::Config(error) => refuse(&error),
         error => fail(&error),
     })

@@ -15,6 +15,9 @@ pub struct LogSection {
     pub level: String,
     /// Lines per minute from one place of the program; the rest is counted, and the count is a line. 0 writes all.
     pub lines_per_minute: u32,
+    /// Where spans of sessions go, by OTLP over HTTP: `http://127.0.0.1:4318/v1/traces`. For builds with the feature
+    /// `otlp`.
+    pub otlp_endpoint: Option<String>,
 }
 
 /// How a line looks.
@@ -29,7 +32,7 @@ pub enum LogFormat {
 
 impl Default for LogSection {
     fn default() -> Self {
-        Self { format: LogFormat::Text, level: "info".to_owned(), lines_per_minute: 120 }
+        Self { format: LogFormat::Text, level: "info".to_owned(), lines_per_minute: 120, otlp_endpoint: None }
     }
 }
 
@@ -45,6 +48,17 @@ impl LogSection {
             let allowed =
                 "it must be off, error, warn, info, debug or trace, or part=level, with commas between them";
             return Err(refuse("log.level", &self.level, allowed));
+        }
+        if let Some(endpoint) = &self.otlp_endpoint {
+            if !cfg!(feature = "otlp") {
+                let allowed = "this build sends no spans: leave it out, or build with --features otlp";
+                return Err(refuse("log.otlp_endpoint", endpoint, allowed));
+            }
+            if !endpoint.starts_with("http://") {
+                let allowed =
+                    "it must be like http://127.0.0.1:4318/v1/traces: a collector nearby, without TLS";
+                return Err(refuse("log.otlp_endpoint", endpoint, allowed));
+            }
         }
         within("log.lines_per_minute", self.lines_per_minute, 0, 1_000_000)
     }

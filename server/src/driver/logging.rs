@@ -14,6 +14,8 @@ use tracing_subscriber::layer::{Context, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, Registry, fmt, reload};
 
+#[cfg(feature = "otlp")]
+use super::spans::Spans;
 use crate::config::{LogFormat, LogSection};
 
 /// Where it is said what was left out; these lines are never left out themselves.
@@ -27,10 +29,12 @@ pub struct Logging {
     sampler: Arc<Sampler>,
     /// The environment said what is written (`RUST_LOG`).
     pinned: bool,
+    #[cfg(feature = "otlp")]
+    spans: Option<Spans>,
 }
 
 impl Logging {
-    /// Begins the log. What the process logged before is lost; a log that was begun before stays.
+    /// To be called inside the runtime. Begins the log. What the process logged before is lost; a log that was begun before stays.
     #[must_use]
     pub fn start(section: &LogSection) -> Self {
         let given = EnvFilter::try_from_default_env().ok();
@@ -43,11 +47,25 @@ impl Logging {
             .then(|| fmt::layer().with_ansi(colours).with_writer(std::io::stderr));
         let json = (section.format == LogFormat::Json)
             .then(|| fmt::layer().json().with_span_list(false).with_writer(std::io::stderr));
+        #[cfg(feature = "otlp")]
+        let (spans, why_not) = Spans::configured(section);
         let layers = tracing_subscriber::registry().with(filter);
+        #[cfg(feature = "otlp")]
+        let layers = layers.with(spans.as_ref().map(Spans::layer));
         // Fails when this process has one.
         let _ = layers.with(Sampling(Arc::clone(&sampler))).with(text).with(json).try_init();
         std::panic::set_hook(Box::new(log_panic));
-        Self { filter: handle, sampler, pinned }
+        #[cfg(feature = "otlp")]
+        if let Some(error) = why_not {
+            tracing::error!(error, "spans are sent nowhere");
+        }
+        Self {
+            filter: handle,
+            sampler,
+            pinned,
+            #[cfg(feature = "otlp")]
+            spans,
+        }
     }
 
     /// Another level from now on, unless the environment has said which.
@@ -58,6 +76,14 @@ impl Logging {
         if let Ok(filter) = EnvFilter::try_new(level) {
             // Fails when the log is over.
             let _ = self.filter.reload(filter);
+        }
+    }
+
+    /// Sends what is still on its way somewhere else than to standard error.
+    pub fn end(&self) {
+        #[cfg(feature = "otlp")]
+        if let Some(spans) = &self.spans {
+            spans.end();
         }
     }
 

@@ -31,6 +31,9 @@ mod reload;
 
 mod logging;
 
+#[cfg(feature = "otlp")]
+mod spans;
+
 mod http;
 
 mod operator;

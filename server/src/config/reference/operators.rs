@@ -104,6 +104,12 @@ pub(super) const CHAPTERS: [Chapter; 7] = [
                  once a minute a line says how many were left out: who can make the server \
                  write a line cannot fill its disk. 0 writes all.",
             ),
+            (
+                "log.otlp_endpoint",
+                "Where spans of sessions go, by OTLP over HTTP without TLS, like \
+                 `http://127.0.0.1:4318/v1/traces`; for builds with `--features otlp`. A collector \
+                 that is gone or slow costs its spans and nothing else.",
+            ),
         ],
         after: "",
     },
