@@ -4,11 +4,9 @@
 //! Defaults, then the TOML file, then the environment (`TICKWIRE_LISTEN`, `TICKWIRE_ARENA__BOTS`), then flags.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
-use figment::Figment;
-use figment::providers::{Env, Format, Serialized, Toml};
 use serde::{Deserialize, Serialize};
 use tickwire_shared::arena::SIZE_M;
 
@@ -26,13 +24,31 @@ mod proxy;
 
 mod auth;
 
+mod log;
+
+mod metrics;
+
 mod recording;
+
+mod keys;
+
+mod layers;
+
+mod relations;
+
+mod reload;
+
+mod reference;
 
 pub use auth::{AuthMode, AuthSection};
 pub use error::ConfigError;
+pub use layers::Flags;
 pub use limits::Limits;
+pub use log::{LogFormat, LogSection};
+pub use metrics::MetricsSection;
 pub use proxy::{ForwardedHeader, ProxyProtocol, ProxySection};
 pub use recording::RecordingSection;
+pub use reload::{RELOADABLE, Reloaded};
 pub use replication::Replication;
 pub use tls::TlsSection;
 
@@ -110,6 +126,10 @@ pub struct Config {
     pub auth: AuthSection,
     /// The flight recorder.
     pub recording: RecordingSection,
+    /// What is written to the log, and how.
+    pub log: LogSection,
+    /// What is counted for the operator.
+    pub metrics: MetricsSection,
     /// The demo game.
     pub arena: ArenaSection,
 }
@@ -196,6 +216,8 @@ impl Default for Config {
             proxy: ProxySection::default(),
             auth: AuthSection::default(),
             recording: RecordingSection::default(),
+            log: LogSection::default(),
+            metrics: MetricsSection::default(),
             arena: ArenaSection::default(),
         }
     }
@@ -207,37 +229,7 @@ impl Default for ArenaSection {
     }
 }
 
-/// Values given on the command line, by their dotted keys.
-pub type Flags = Vec<(&'static str, figment::value::Value)>;
-
 impl Config {
-    /// All layers on top of each other, validated.
-    ///
-    /// # Errors
-    /// [`ConfigError`], a sentence for the operator.
-    pub fn load(file: Option<&Path>, flags: Flags) -> Result<Self, ConfigError> {
-        let mut layers = Figment::from(Serialized::defaults(Self::default()));
-        if let Some(path) = file {
-            let text = std::fs::read_to_string(path)
-                .map_err(|why| ConfigError::File { path: path.display().to_string(), why })?;
-            layers = layers.merge(Toml::string(&text));
-        }
-        if let Ok(port) = std::env::var("PORT") {
-            let number = port.parse::<u16>().map_err(|_| ConfigError::Port(port))?;
-            let address = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), number);
-            layers = layers.merge(("listen", address));
-        }
-        // `TICKWIRE_TEST_…` steers tests and is no configuration.
-        let environment = Env::prefixed("TICKWIRE_").filter(|key| !key.starts_with("test_")).split("__");
-        layers = layers.merge(environment);
-        for (key, value) in flags {
-            layers = layers.merge((key, value));
-        }
-        let config: Self = layers.extract().map_err(|error| ConfigError::Layer(Box::new(error)))?;
-        config.validate()?;
-        Ok(config)
-    }
-
     /// Whether the values make sense, each and together.
     ///
     /// # Errors
@@ -293,6 +285,9 @@ impl Config {
         self.proxy.validate()?;
         self.auth.validate(self.is_public())?;
         self.recording.validate()?;
+        self.log.validate()?;
+        self.metrics.validate()?;
+        self.validate_relations()?;
         within("arena.size_m", self.arena.size_m, *SIZE_M.start(), *SIZE_M.end())?;
         within("arena.bots", self.arena.bots, 0, 1000)?;
         within("arena.drones", self.arena.drones, 0, 10_000)?;

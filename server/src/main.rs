@@ -1,29 +1,28 @@
 //! The binary: reads the command line and runs the demo arena. The only place besides tests that names it.
 
-use std::io::{IsTerminal, Read, Write};
-use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+mod commands;
+
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
-use figment::value::Value;
-use tickwire_server::arena::{ArenaConfig, ArenaDialect, ArenaGame};
+use tickwire_server::arena::ArenaGame;
 use tickwire_server::auth::{Wanted, mint};
+use tickwire_server::config::Config;
 use tickwire_server::config::units::parse_duration;
-use tickwire_server::config::{Config, Flags};
-use tickwire_server::driver::{self, RunError};
 use tickwire_server::host::recording::{Divergence, Outcome, replay};
 use tickwire_shared::Protocol;
 use tickwire_shared::arena::Arena;
 use tickwire_shared::schema::{Schema, diff};
 
-/// Bad usage or configuration.
-const EXIT_USAGE: u8 = 2;
+use commands::flags::{ConfigArgs, check_config, print_config};
+use commands::healthcheck::healthcheck;
+use commands::serve::serve;
+use commands::{EXIT_USAGE, fail, refuse};
+
 /// A replay says how far it is this often.
 const REPLAY_SHOWS_EVERY_TICKS: u64 = 1000;
-/// How long a health check may take.
-const HEALTH_DEADLINE: Duration = Duration::from_secs(3);
 
 /// Authoritative multiplayer state server over WebSocket, with a demo arena.
 #[derive(Parser)]
@@ -46,7 +45,13 @@ enum Command {
     CheckConfig(ConfigArgs),
     /// Prints the effective configuration as TOML.
     #[command(after_help = "Example: TICKWIRE_TICK_HZ=20 tickwire-server print-config > tickwire.toml")]
-    PrintConfig(ConfigArgs),
+    PrintConfig {
+        /// Prints CONFIG.md instead: every key with its default and the reason for it.
+        #[arg(long)]
+        reference: bool,
+        #[command(flatten)]
+        args: Box<ConfigArgs>,
+    },
     /// Exits with 0 when a server is ready for players, else with 1.
     #[command(after_help = "Example: tickwire-server healthcheck --url http://127.0.0.1:7777/readyz")]
     Healthcheck {
@@ -115,165 +120,16 @@ struct TokenArgs {
     expires_in: Duration,
 }
 
-/// Flags beat the environment (TICKWIRE_TICK_HZ, TICKWIRE_ARENA__BOTS), which beats the file.
-#[derive(Args)]
-struct ConfigArgs {
-    /// A TOML file; `print-config` shows what can be in it.
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
-    /// Address of the public port [default: 127.0.0.1:7777].
-    #[arg(long, value_name = "ADDR")]
-    listen: Option<SocketAddr>,
-    /// Address of the admin port [default: 127.0.0.1:7778].
-    #[arg(long, value_name = "ADDR")]
-    admin_listen: Option<SocketAddr>,
-    /// Serve everybody on a public address without TLS.
-    #[arg(long)]
-    allow_plaintext: bool,
-    /// Let the admin port be on another address than this machine's own.
-    #[arg(long)]
-    allow_public_admin: bool,
-    /// PEM file with the certificate chain; with --tls-key it switches TLS on. Read again when it changes.
-    #[arg(long, value_name = "FILE")]
-    tls_cert: Option<PathBuf>,
-    /// PEM file with the certificate's private key.
-    #[arg(long, value_name = "FILE")]
-    tls_key: Option<PathBuf>,
-    /// TLS with a certificate that is made now and that no client knows, for development.
-    #[arg(long)]
-    tls_self_signed: bool,
-    /// A network of proxies that are believed, like 10.0.0.0/8; may be repeated.
-    #[arg(long = "trusted-proxy", value_name = "NETWORK")]
-    trusted_proxies: Vec<String>,
-    /// Connections from trusted proxies begin with a PROXY header: off or v2 [default: off].
-    #[arg(long, value_name = "VERSION", value_parser = ["off", "v2"])]
-    proxy_protocol: Option<String>,
-    /// Who may play: auto, anonymous or jwt; auto is jwt with a key, else anonymous on loopback [default: auto].
-    #[arg(long, value_name = "MODE", value_parser = ["auto", "anonymous", "jwt"])]
-    auth: Option<String>,
-    /// Secret that tokens are signed with by HS256, 32 bytes or more.
-    #[arg(long, value_name = "FILE")]
-    auth_secret: Option<PathBuf>,
-    /// Public key in PEM that tokens are checked with, Ed25519 or RSA.
-    #[arg(long, value_name = "FILE")]
-    auth_key: Option<PathBuf>,
-    /// Public keys as a JWK set.
-    #[arg(long, value_name = "FILE")]
-    auth_jwks: Option<PathBuf>,
-    /// What every token's `aud` must name [default: tickwire].
-    #[arg(long, value_name = "NAME")]
-    auth_audience: Option<String>,
-    /// Ticks per second, 1 to 240 [default: 30].
-    #[arg(long, value_name = "N")]
-    tick_hz: Option<u16>,
-    /// Players that the server plays itself [default: 6].
-    #[arg(long, value_name = "N")]
-    bots: Option<u32>,
-    /// Wandering drones [default: 40].
-    #[arg(long, value_name = "N")]
-    drones: Option<u32>,
-    /// Seed of the map, the bots and the drones [default: 1].
-    #[arg(long, value_name = "N")]
-    seed: Option<u64>,
-    /// Length of the arena's side in metres, 50 to 4000 [default: 200].
-    #[arg(long, value_name = "M")]
-    size_m: Option<u16>,
-    /// How far a player sees, in metres [default: 300].
-    #[arg(long, value_name = "M")]
-    view_radius_m: Option<u16>,
-    /// Clients in one room [default: 1000].
-    #[arg(long, value_name = "N")]
-    room_capacity: Option<usize>,
-    /// Rooms at once [default: 64].
-    #[arg(long, value_name = "N")]
-    rooms_max: Option<usize>,
-    /// How long the session of a client whose connection was lost waits for it, at most 30s [default: 15s].
-    #[arg(long, value_name = "TIME")]
-    session_grace: Option<String>,
-    /// Keeps every room in a file in this folder when the server goes away, to be there again at the next start.
-    #[arg(long, value_name = "DIR")]
-    state_dir: Option<PathBuf>,
-    /// How long players are told before the server goes away [default: 2s].
-    #[arg(long, value_name = "TIME")]
-    drain_notice: Option<String>,
-    /// Records every room into files in this folder, for `replay`.
-    #[arg(long, value_name = "DIR")]
-    record_dir: Option<PathBuf>,
-    /// Sessions at once [default: 5000].
-    #[arg(long, value_name = "N")]
-    connections_max: Option<usize>,
-    /// The JSON session: auto (on loopback), on or off [default: auto].
-    #[arg(long, value_name = "WHEN", value_parser = ["auto", "on", "off"])]
-    json_session: Option<String>,
-    /// States per second in the JSON session, 1 to 20 [default: 10].
-    #[arg(long, value_name = "N")]
-    json_state_hz: Option<u16>,
-    /// An origin besides the server's own from which pages may connect; may be repeated.
-    #[arg(long = "allowed-origin", value_name = "ORIGIN")]
-    allowed_origins: Vec<String>,
-}
-
-impl ConfigArgs {
-    fn load(self) -> Result<Config, ExitCode> {
-        self.load_with_warnings().map(|(config, _)| config)
-    }
-
-    /// What can be used, and what is strange about it all the same.
-    fn load_with_warnings(self) -> Result<(Config, Vec<String>), ExitCode> {
-        let file = self.config.clone();
-        let config = Config::load(file.as_deref(), self.flags()).map_err(|error| refuse(&error))?;
-        let warnings = driver::check_files(&config).map_err(|error| refuse(&error))?;
-        Ok((config, warnings))
-    }
-
-    fn flags(self) -> Flags {
-        let number = |value: Option<u64>| value.map(Value::from);
-        let list = |list: Vec<String>| (!list.is_empty()).then(|| Value::from(list));
-        let path = |path: Option<PathBuf>| path.map(|path| Value::from(path.to_string_lossy().into_owned()));
-        [
-            ("listen", self.listen.map(|address| Value::from(address.to_string()))),
-            ("admin_listen", self.admin_listen.map(|address| Value::from(address.to_string()))),
-            ("allow_plaintext", self.allow_plaintext.then(|| Value::from(true))),
-            ("allow_public_admin", self.allow_public_admin.then(|| Value::from(true))),
-            ("tls.cert", path(self.tls_cert)),
-            ("tls.key", path(self.tls_key)),
-            ("tls.self_signed", self.tls_self_signed.then(|| Value::from(true))),
-            ("proxy.trusted", list(self.trusted_proxies)),
-            ("proxy.protocol", self.proxy_protocol.map(Value::from)),
-            ("auth.mode", self.auth.map(Value::from)),
-            ("auth.secret_file", path(self.auth_secret)),
-            ("auth.key_file", path(self.auth_key)),
-            ("auth.jwks_file", path(self.auth_jwks)),
-            ("auth.audience", self.auth_audience.map(Value::from)),
-            ("recording.dir", path(self.record_dir)),
-            ("state_dir", path(self.state_dir)),
-            ("drain_notice", self.drain_notice.map(Value::from)),
-            ("tick_hz", number(self.tick_hz.map(u64::from))),
-            ("arena.bots", number(self.bots.map(u64::from))),
-            ("arena.drones", number(self.drones.map(u64::from))),
-            ("seed", number(self.seed)),
-            ("arena.size_m", number(self.size_m.map(u64::from))),
-            ("arena.view_radius_m", number(self.view_radius_m.map(u64::from))),
-            ("room_capacity", number(self.room_capacity.map(|value| value as u64))),
-            ("rooms_max", number(self.rooms_max.map(|value| value as u64))),
-            ("connections_max", number(self.connections_max.map(|value| value as u64))),
-            ("session_grace", self.session_grace.map(Value::from)),
-            ("json_session", self.json_session.map(Value::from)),
-            ("json_state_hz", number(self.json_state_hz.map(u64::from))),
-            ("allowed_origins", list(self.allowed_origins)),
-        ]
-        .into_iter()
-        .filter_map(|(key, value)| Some((key, value?)))
-        .collect()
-    }
-}
-
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let done = match cli.command.unwrap_or(Command::Serve(cli.serve)) {
-        Command::Serve(args) => args.load().and_then(serve),
+        Command::Serve(args) => args.clone().load().and_then(|config| serve(config, args)),
         Command::CheckConfig(args) => check_config(args),
-        Command::PrintConfig(args) => args.load().and_then(|config| print_config(&config)),
+        Command::PrintConfig { reference: true, .. } => {
+            print!("{}", Config::reference());
+            Ok(())
+        }
+        Command::PrintConfig { args, .. } => args.load().and_then(|config| print_config(&config)),
         Command::Healthcheck { url } => healthcheck(&url).map_err(|error| fail(&error)),
         Command::Replay { file, to } => run_again(&file, to),
         Command::Token(args) => token(args),
@@ -281,43 +137,6 @@ fn main() -> ExitCode {
         Command::Schema { command: None, json } => print_schema(json),
     };
     done.err().unwrap_or(ExitCode::SUCCESS)
-}
-
-fn check_config(args: ConfigArgs) -> Result<(), ExitCode> {
-    let (_, warnings) = args.load_with_warnings()?;
-    warnings.iter().for_each(|warning| eprintln!("tickwire-server: {warning}"));
-    println!("The configuration makes sense.");
-    Ok(())
-}
-
-fn serve(config: Config) -> Result<(), ExitCode> {
-    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
-    let colours = std::io::stderr().is_terminal();
-    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_writer(std::io::stderr).init();
-    let arena = config.arena.clone();
-    let make_game = move |_room: &str, seed| {
-        ArenaGame::new(ArenaConfig {
-            size_m: arena.size_m,
-            seed,
-            bots: arena.bots,
-            drones: arena.drones,
-            pickups: arena.pickups,
-            view_radius_m: f32::from(arena.view_radius_m),
-        })
-    };
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| fail(&error))?;
-    runtime.block_on(driver::run(make_game, ArenaDialect, config)).map_err(|error| match error {
-        RunError::Config(error) => refuse(&error),
-        error => fail(&error),
-    })
-}
-
-fn print_config(config: &Config) -> Result<(), ExitCode> {
-    let text = toml::to_string(config).map_err(|error| fail(&error))?;
-    print!("{text}");
-    Ok(())
 }
 
 fn run_again(path: &Path, to: Option<u64>) -> Result<(), ExitCode> {
@@ -395,38 +214,4 @@ fn read_schema(path: &Path) -> Result<Schema, ExitCode> {
     };
     let text = std::fs::read_to_string(path).map_err(|error| refuse(&error))?;
     serde_json::from_str(&text).map_err(|error| refuse(&error))
-}
-
-/// One GET, so that containers need no curl.
-fn healthcheck(url: &str) -> Result<(), std::io::Error> {
-    let (authority, path) = match url
-        .strip_prefix("http://")
-        .map(|rest| rest.split_once('/').unwrap_or((rest, "")))
-    {
-        Some((authority, path)) if !authority.is_empty() => (authority, path),
-        _ => return Err(std::io::Error::other(format!("`{url}` is not like http://127.0.0.1:7777/readyz"))),
-    };
-    let named = if authority.contains(':') { authority.to_owned() } else { format!("{authority}:80") };
-    let address =
-        named.to_socket_addrs()?.next().ok_or_else(|| std::io::Error::other("the name has no address"))?;
-    let mut stream = TcpStream::connect_timeout(&address, HEALTH_DEADLINE)?;
-    stream.set_read_timeout(Some(HEALTH_DEADLINE))?;
-    stream.set_write_timeout(Some(HEALTH_DEADLINE))?;
-    write!(stream, "GET /{path} HTTP/1.1\r\nHost: {authority}\r\nConnection: close\r\n\r\n")?;
-    let mut head = [0; 12];
-    stream.read_exact(&mut head)?;
-    match &head {
-        b"HTTP/1.1 200" => Ok(()),
-        other => Err(std::io::Error::other(format!("not ready: {}", String::from_utf8_lossy(other)))),
-    }
-}
-
-fn refuse(error: &dyn std::fmt::Display) -> ExitCode {
-    eprintln!("tickwire-server: {error}");
-    ExitCode::from(EXIT_USAGE)
-}
-
-fn fail(error: &dyn std::fmt::Display) -> ExitCode {
-    eprintln!("tickwire-server: {error}");
-    ExitCode::FAILURE
 }

@@ -14,6 +14,16 @@ pub enum ConfigError {
     /// A layer holds something that is no configuration.
     #[error("{0}")]
     Layer(Box<figment::Error>),
+    /// A layer sets what does not exist.
+    #[error(
+        "{place}: there is no such key; did you mean {nearest}? `tickwire-server print-config` shows all of them"
+    )]
+    Unknown {
+        /// The key and where it stands.
+        place: String,
+        /// The key that is most like it, as it would be written there.
+        nearest: String,
+    },
     /// `PORT` is no port.
     #[error("PORT = `{0}` is not allowed; a port is a number from 0 to 65535")]
     Port(String),

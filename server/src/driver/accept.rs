@@ -134,7 +134,8 @@ struct Near {
 
 async fn receive<P: Protocol>(hub: &Hub<P>, gate: &Gate, near: Near, router: Router) {
     let Near { stream, address, counted } = near;
-    let limits = &hub.config.limits;
+    let live = hub.live.get();
+    let limits = &live.limits;
     match options::apply(&stream, limits.send_buffer_bytes, limits.write_stall_deadline) {
         Ok(options) => hub.note_options(options),
         Err(error) => return tracing::debug!(peer = %address, %error, "the socket took no options"),
@@ -162,7 +163,7 @@ async fn serve_http<P: Protocol>(hub: &Hub<P>, arrived: Arrived, counted: Counte
     });
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(hub.config.limits.head_deadline)
+        .header_read_timeout(hub.live.get().limits.head_deadline)
         .max_buf_size(HTTP_BUFFER_BYTES)
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();

@@ -2,11 +2,12 @@
 //! the metrics, for lists and by whoever wants to join.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tickwire_shared::{ClientId, Close, Tick};
 
-use super::timing::{STAGES, Timing};
+use super::timing::{Recent, STAGES, Timing};
+use super::totals::Totals;
 use crate::host::{Counters, Status};
 
 /// Ticks between two publications of a room's counters.
@@ -59,7 +60,15 @@ struct Notes {
     until_counters: u32,
 }
 
-/// A room at a glance, for `GET /rooms` and the metrics.
+/// What a scrape needs of a room besides its share of the sums.
+pub(super) struct Glimpse {
+    pub(super) board: Arc<Board>,
+    pub(super) status: Status,
+    pub(super) recent: Recent,
+    pub(super) asleep: bool,
+}
+
+/// A room at a glance, for `GET /rooms`.
 #[derive(Clone, Debug)]
 pub(super) struct RoomView {
     pub(super) order: Order,
@@ -172,6 +181,7 @@ impl Board {
         for (histogram, micros) in notes.timing.stages.iter_mut().zip(stages_micros) {
             histogram.add(micros);
         }
+        notes.timing.recent.tick(stages_micros, counters.sent_bytes);
         if notes.until_counters == 0 || status.ended {
             notes.counters.clone_from(counters);
             notes.until_counters = COUNTERS_EVERY_TICKS;
@@ -182,6 +192,19 @@ impl Board {
     /// The room stops for a while: what it counted last is shown as well.
     pub(super) fn publish_rest(&self, counters: &Counters) {
         self.notes().counters.clone_from(counters);
+    }
+
+    /// For a scrape: puts what is summed on top of the sums, and shows the rest.
+    pub(super) fn glimpse(self: &Arc<Self>, totals: &mut Totals) -> Glimpse {
+        let notes = self.notes();
+        totals.counters.add(&notes.counters);
+        totals.timing.add(&notes.timing);
+        Glimpse {
+            status: notes.status,
+            recent: notes.timing.recent,
+            asleep: self.asleep.load(Ordering::Relaxed),
+            board: Arc::clone(self),
+        }
     }
 
     pub(super) fn view(&self) -> RoomView {

@@ -11,6 +11,7 @@ use tickwire_shared::wire::codec::{self, CodecError};
 use tickwire_shared::{Close, CloseCode, Micros, Protocol};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::task::JoinHandle;
+use tracing::Instrument;
 
 use super::clock;
 use super::entrance::Entrance;
@@ -79,8 +80,15 @@ impl Service {
     }
 }
 
-/// Serves a connection until it is gone.
+/// Serves a connection until it is gone. All that is logged of it says whose it is.
 pub(super) async fn serve<P: Protocol>(hub: Arc<Hub<P>>, opened: Opened) {
+    let peer = opened.peer.address;
+    // The client's number is not known before it is let in.
+    let span = tracing::info_span!("session", %peer, client = tracing::field::Empty);
+    serve_inside(hub, opened).instrument(span).await;
+}
+
+async fn serve_inside<P: Protocol>(hub: Arc<Hub<P>>, opened: Opened) {
     let Opened { stream, ahead, service, peer, place, stranger } = opened;
     let (read, write) = stream.split();
     let socket = read.plain();
@@ -99,7 +107,8 @@ pub(super) async fn serve<P: Protocol>(hub: Arc<Hub<P>>, opened: Opened) {
             let (frame_sender, frames) = mpsc::channel(GATEWAY_FRAMES_MAX);
             let downlink = Downlink::Gateway { frames: frame_sender, outbox: Arc::clone(&outbox) };
             let entrance = Entrance::new(Arc::clone(&hub), peer, downlink, None, Arc::clone(&standing));
-            tokio::spawn(Gateway::new(Arc::clone(&hub), entrance, Arc::clone(&outbox)).run(texts, frames));
+            let gateway = Gateway::new(Arc::clone(&hub), entrance, Arc::clone(&outbox));
+            tokio::spawn(gateway.run(texts, frames).in_current_span());
             (Some(Kind::Text), Intake::Json(text_sender))
         }
         Service::Echo => {
@@ -116,14 +125,15 @@ pub(super) async fn serve<P: Protocol>(hub: Arc<Hub<P>>, opened: Opened) {
         intake,
         due,
     };
-    let reader = tokio::spawn(lending::run(lender, Box::pin(reading.run(side))));
+    // What the room reads is not in the span: to enter it would cost each of its reads.
+    let reader = tokio::spawn(lending::run(lender, Box::pin(reading.run(side))).in_current_span());
     hub.tally.sessions.add(1);
     let keeper = Keeper { hub: &hub, outbox: &outbox, vitals: &vitals, standing: &standing, reader };
     let ended = keeper.keep().await;
     hub.tally.ended(ended);
     hub.tally.sent_bytes.add(outbox.sent_bytes());
     let (how, service) = (ended.label(), service.name());
-    tracing::debug!(peer = %peer.address, how, service, "connection ended");
+    tracing::debug!(how, service, "connection ended");
     drop(place);
 }
 
@@ -285,7 +295,8 @@ struct Keeper<'a, P: Protocol> {
 
 impl<P: Protocol> Keeper<'_, P> {
     async fn keep(mut self) -> Ended {
-        let limits = &self.hub.config.limits;
+        let live = self.hub.live.get();
+        let limits = &live.limits;
         let mut watchdog = Watchdog::new(limits, self.hub.clock.now());
         let drive = self.outbox.drive(limits.write_stall_deadline);
         let ending = self.hub.ended();

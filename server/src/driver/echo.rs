@@ -22,6 +22,7 @@ use super::hub::Hub;
 use super::json::Dialect;
 use super::peer::Peer;
 use super::recorder::Recordings;
+use super::reload::Live;
 use super::rooms::{Rooms, Settings};
 use super::socket;
 use super::state_dir::StateDir;
@@ -76,6 +77,7 @@ pub async fn serve<P: Protocol>(
         handshakes_max: config.limits.handshakes_max,
         ending: ended,
         accepted_options: Mutex::new(None),
+        live: Arc::new(Live::new(config.clone())),
         config,
     });
     let router = Router::new().fallback(any(websocket::<P>)).with_state(Arc::clone(&hub));

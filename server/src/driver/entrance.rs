@@ -42,7 +42,8 @@ impl<P: Protocol> Entrance<P> {
         offer: Option<Offer>,
         standing: Arc<Standing>,
     ) -> Self {
-        let limits = &hub.config.limits;
+        let live = hub.live.get();
+        let limits = &live.limits;
         let commands = Budget::new(limits.commands_per_s, limits.commands_burst, hub.clock.now());
         let patience = Patience::new(hub.rates());
         let departure = Departure::Lost;
@@ -91,7 +92,8 @@ impl<P: Protocol> Entrance<P> {
         // A token that names the room asked for leaves the join code beside it.
         hello.room = room.filter(|room| room != Wanted::name(&hello.room)).unwrap_or(hello.room);
         let client = self.hub.rooms.new_client();
-        tracing::debug!(peer = %self.peer.address, client = client.0, identity, "let in");
+        tracing::Span::current().record("client", client.0);
+        tracing::debug!(identity, "let in");
         let link = Arc::new(Link::new(client, self.hub.inbox_max()));
         let reader = self.offer.take().map(Offer::made);
         self.hub.rooms.join(Newcomer { link: Arc::clone(&link), downlink, reader, hello, subject })?;
@@ -118,7 +120,7 @@ impl<P: Protocol> Entrance<P> {
                 .unwrap_or(Err(Denial::Unavailable)),
         };
         answer.map_err(|denial| {
-            tracing::debug!(peer = %self.peer.address, ?denial, "not let in");
+            tracing::debug!(?denial, "not let in");
             Close::from(denial)
         })
     }

@@ -114,10 +114,11 @@ async fn websocket<P: Protocol>(
         headers: request.headers(),
         secure: peer.secure,
     };
+    let live = hub.live.get();
     let policy = Policy {
         json_allowed: hub.config.json_allowed(),
-        allowed_origins: &hub.config.allowed_origins,
-        absent_origin: hub.config.absent_origin,
+        allowed_origins: &live.allowed_origins,
+        absent_origin: live.absent_origin,
     };
     let subprotocol = match upgrade::check(asked, policy) {
         Ok(subprotocol) => subprotocol,
@@ -150,7 +151,7 @@ async fn websocket<P: Protocol>(
     let stranger = Some(Stranger::new(counted.clone(), among_strangers));
     let place = Place::new(permit, counted);
     tokio::spawn(async move {
-        if let Some((stream, ahead)) = pending.stream(hub.config.limits.head_deadline).await {
+        if let Some((stream, ahead)) = pending.stream(hub.live.get().limits.head_deadline).await {
             let service = Service::Session(subprotocol);
             connection::serve(hub, Opened { stream, ahead, service, peer, place, stranger }).await;
         }

@@ -11,6 +11,7 @@ use super::json::Dialect;
 use super::meter::Rates;
 use super::options::SocketOptions;
 use super::recorder::Recordings;
+use super::reload::Live;
 use super::rooms::Rooms;
 use super::socket::Bounds;
 use super::state_dir::StateDir;
@@ -21,7 +22,10 @@ use crate::config::Config;
 
 /// One server.
 pub(super) struct Hub<P: Protocol> {
+    /// As it was when the server began.
     pub(super) config: Config,
+    /// As it is now, for what may change while the server runs.
+    pub(super) live: Arc<Live>,
     pub(super) rooms: Arc<Rooms<P>>,
     pub(super) dialect: Arc<dyn Dialect<P>>,
     /// Says who may play.
@@ -48,31 +52,33 @@ pub(super) struct Hub<P: Protocol> {
 
 impl<P: Protocol> Hub<P> {
     pub(super) fn bounds(&self) -> Bounds {
-        let limits = &self.config.limits;
+        let config = self.live.get();
+        let limits = &config.limits;
         Bounds { message_bytes_max: limits.message_bytes_max, fragments_max: limits.fragments_max }
     }
 
     /// Until a Hello has been accepted.
     pub(super) fn bounds_before_hello(&self) -> Bounds {
-        Bounds { message_bytes_max: self.config.limits.hello_bytes_max, ..self.bounds() }
+        Bounds { message_bytes_max: self.live.get().limits.hello_bytes_max, ..self.bounds() }
     }
 
     pub(super) fn rates(&self) -> Rates {
-        let limits = &self.config.limits;
+        let config = self.live.get();
+        let limits = &config.limits;
         Rates {
-            frames_per_s: self.config.frames_per_s(),
-            frames_burst: self.config.frames_burst(),
+            frames_per_s: config.frames_per_s(),
+            frames_burst: config.frames_burst(),
             bytes_per_s: u32::try_from(limits.bytes_per_s).unwrap_or(u32::MAX),
             bytes_burst: u32::try_from(limits.bytes_burst).unwrap_or(u32::MAX),
             pings_per_s: limits.pings_per_s,
             pings_burst: limits.pings_burst,
             excess_deadline: limits.excess_deadline,
-            retry_after: self.config.retry_after,
+            retry_after: config.retry_after,
         }
     }
 
     pub(super) fn inbox_max(&self) -> usize {
-        self.config.messages_per_tick_max()
+        self.live.get().messages_per_tick_max()
     }
 
     /// Counts a connection of a client's. Trusted proxies are not counted: their clients are.

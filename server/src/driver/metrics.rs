@@ -1,19 +1,27 @@
-//! The counters as Prometheus text, by the names that `surface.md` promises.
+//! The counters as Prometheus text, by the names that dashboards and alerts rely on.
 
 use std::fmt::{Display, Write};
 
 use tickwire_shared::Protocol;
+use tickwire_shared::schema::{GROUPS, Schema};
 
+use super::board::Glimpse;
 use super::hub::Hub;
 use super::tally::Drop as Dropped;
-use super::timing::{STAGES, TICK_BUCKETS_MICROS, Timing};
+use super::timing::{Histogram, STAGES, TICK_BUCKETS_MICROS};
 use super::totals::Totals;
 use super::visitors::TooMany;
+use crate::host::KindBits;
+
+/// What of a room makes it one of the busiest.
+type Measure = fn(&Glimpse) -> f64;
+
+/// Groups of fields in the order of the schema, and what says which of them were not as foreseen.
+const FIELD_GROUPS: [&str; GROUPS + 1] = ["position", "angle", "rotation", "other", "mask"];
 
 /// Everything that is counted, now.
 pub(super) fn text<P: Protocol>(hub: &Hub<P>) -> String {
-    let Totals { counters, timing } = hub.rooms.totals();
-    let rooms = hub.rooms.views();
+    let (Totals { counters, timing }, rooms) = hub.rooms.survey();
     let mut page = Page(String::new());
     page.gauge("rooms", "Rooms.", rooms.len());
     let asleep = rooms.iter().filter(|room| room.asleep).count();
@@ -42,12 +50,21 @@ pub(super) fn text<P: Protocol>(hub: &Hub<P>) -> String {
     let tasks = tokio::runtime::Handle::try_current().map_or(0, |handle| handle.metrics().num_alive_tasks());
     page.gauge("tasks", "Tasks of the runtime: two per session, one per handshake.", tasks);
 
+    page.gauge("ready", "1 while new sessions are let in.", usize::from(hub.is_ready()));
+    page.top_rooms(&rooms, hub.live.get().metrics.top_rooms);
+
     page.counter("ticks_total", "Ticks simulated.", &[("", counters.ticks)]);
     page.counter("tick_late_total", "Ticks that began after their deadline.", &[("", timing.late)]);
     page.counter("tick_skipped_total", "Ticks given up.", &[("", timing.skipped)]);
     let missed = hub.recordings.missed_ticks();
     page.counter("recording_missed_ticks_total", "Ticks left out of recordings.", &[("", missed)]);
-    page.tick_durations(&timing);
+    let stages = STAGES.iter().zip(&timing.stages);
+    let stages: Vec<_> = stages.map(|(stage, times)| (format!("stage=\"{stage}\""), times)).collect();
+    page.histogram("tick_duration_seconds", "Time per tick and stage.", &stages);
+    let lateness = [(String::new(), &timing.lateness)];
+    page.histogram("tick_lateness_seconds", "How long after their deadlines ticks began.", &lateness);
+    let latest = timing.late_micros_max as f64 / 1e6;
+    page.gauge("tick_lateness_max_seconds", "The latest begin of a tick since the start.", latest);
 
     let tally = &hub.tally;
     page.counter("connections_total", "TCP connections accepted.", &[("", tally.accepted.total())]);
@@ -158,6 +175,21 @@ pub(super) fn text<P: Protocol>(hub: &Hub<P>) -> String {
     page.counter("enters_total", "Entities that entered clients' views.", &[("", counters.enters)]);
     page.counter("updates_total", "Entity updates spliced into frames.", &[("", counters.updates_spliced)]);
     page.counter("updates_bits_total", "Bits of these.", &[("", counters.updates_spliced_bits)]);
+    let bits = counters.frame_bits;
+    page.counter(
+        "frame_bits_total",
+        "Bits of frames by what they tell.",
+        &[
+            ("part=\"header\"", bits.header),
+            ("part=\"private\"", bits.private),
+            ("part=\"events\"", bits.events),
+            ("part=\"edits\"", bits.edits),
+            ("part=\"updates\"", bits.updates),
+            ("part=\"resyncs\"", bits.resyncs),
+            ("part=\"checksums\"", bits.checksums),
+        ],
+    );
+    page.kind_bits(&counters.kind_bits, hub.rooms.schema());
     page.counter("game_panics_total", "Panics of games.", &[("", counters.panics)]);
     page.0
 }
@@ -180,6 +212,30 @@ impl Page {
         self.line(format_args!("tickwire_{name} {value}"));
     }
 
+    /// The busiest rooms, in three ways. Names of rooms have no character that would need escaping.
+    fn top_rooms(&mut self, rooms: &[Glimpse], most: usize) {
+        let lists: [(&str, &str, Measure); 3] = [
+            ("top_room_clients", "Clients of the rooms with the most.", |room| room.status.clients as f64),
+            (
+                "top_room_tick_seconds",
+                "What a tick takes of late in the rooms where it takes longest.",
+                |room| room.recent.tick_micros / 1e6,
+            ),
+            ("top_room_sent_bytes_per_second", "What the rooms send of late that send most.", |room| {
+                room.recent.tick_bytes * f64::from(room.board.tick_hz())
+            }),
+        ];
+        for (name, help, measure) in lists {
+            let awake = rooms.iter().filter(|room| !room.asleep);
+            let mut top: Vec<_> = awake.map(|room| (measure(room), room.board.name())).collect();
+            top.sort_unstable_by(|one, other| other.0.total_cmp(&one.0).then(one.1.cmp(other.1)));
+            self.head(name, help, "gauge");
+            for (value, room) in top.into_iter().take(most) {
+                self.line(format_args!("tickwire_{name}{{room=\"{room}\"}} {value}"));
+            }
+        }
+    }
+
     fn counter(&mut self, name: &str, help: &str, values: &[(impl Display, u64)]) {
         self.head(name, help, "counter");
         for (label, value) in values {
@@ -190,22 +246,40 @@ impl Page {
         }
     }
 
-    fn tick_durations(&mut self, timing: &Timing) {
-        let name = "tick_duration_seconds";
-        self.head(name, "Time per tick and stage.", "histogram");
-        for (stage, histogram) in STAGES.iter().zip(&timing.stages) {
+    /// By kind of entity and group of fields.
+    fn kind_bits(&mut self, bits: &KindBits, schema: &Schema) {
+        let name = "snapshot_bits_total";
+        self.head(
+            name,
+            "Bits of entity updates by kind and group of fields, weighed from some of them.",
+            "counter",
+        );
+        for (kind, groups) in schema.kinds.iter().zip(bits.kinds()) {
+            for (group, bits) in FIELD_GROUPS.iter().zip(groups) {
+                let kind = &kind.name;
+                self.line(format_args!("tickwire_{name}{{kind=\"{kind}\",group=\"{group}\"}} {bits}"));
+            }
+        }
+    }
+
+    fn histogram(&mut self, name: &str, help: &str, series: &[(String, &Histogram)]) {
+        self.head(name, help, "histogram");
+        for (label, times) in series {
+            let (before, alone) = match label.as_str() {
+                "" => (String::new(), String::new()),
+                label => (format!("{label},"), format!("{{{label}}}")),
+            };
             let mut count = 0;
-            for (bound, bucket) in TICK_BUCKETS_MICROS.iter().zip(histogram.buckets) {
+            for (bound, bucket) in TICK_BUCKETS_MICROS.iter().zip(times.buckets) {
                 count += bucket;
                 let bound = *bound as f64 / 1e6;
-                let labels = format!("stage=\"{stage}\",le=\"{bound}\"");
-                self.line(format_args!("tickwire_{name}_bucket{{{labels}}} {count}"));
+                self.line(format_args!("tickwire_{name}_bucket{{{before}le=\"{bound}\"}} {count}"));
             }
-            count += histogram.buckets[TICK_BUCKETS_MICROS.len()];
-            let sum = histogram.sum_micros as f64 / 1e6;
-            self.line(format_args!("tickwire_{name}_bucket{{stage=\"{stage}\",le=\"+Inf\"}} {count}"));
-            self.line(format_args!("tickwire_{name}_sum{{stage=\"{stage}\"}} {sum}"));
-            self.line(format_args!("tickwire_{name}_count{{stage=\"{stage}\"}} {count}"));
+            count += times.buckets[TICK_BUCKETS_MICROS.len()];
+            let sum = times.sum_micros as f64 / 1e6;
+            self.line(format_args!("tickwire_{name}_bucket{{{before}le=\"+Inf\"}} {count}"));
+            self.line(format_args!("tickwire_{name}_sum{alone} {sum}"));
+            self.line(format_args!("tickwire_{name}_count{alone} {count}"));
         }
     }
 }

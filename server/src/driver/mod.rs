@@ -29,6 +29,13 @@ mod validity;
 
 mod refresh;
 
+mod reload;
+
+mod logging;
+
+#[cfg(feature = "otlp")]
+mod spans;
+
 mod http;
 
 mod operator;
@@ -97,5 +104,7 @@ mod metrics;
 
 mod clock;
 
+pub use logging::Logging;
 pub use options::SocketOptions;
+pub use reload::Reload;
 pub use server::{Hooks, RunError, Running, check_files, run, run_with, start, start_with};

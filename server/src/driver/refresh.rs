@@ -43,20 +43,20 @@ fn stamp(file: &Path) -> Stamp {
 }
 
 /// The signal that asks for another look, where there is one.
-struct Hangup {
+pub(super) struct Hangup {
     #[cfg(unix)]
     signal: Option<tokio::signal::unix::Signal>,
 }
 
 impl Hangup {
-    fn listen() -> Self {
+    pub(super) fn listen() -> Self {
         Self {
             #[cfg(unix)]
             signal: tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup()).ok(),
         }
     }
 
-    async fn received(&mut self) {
+    pub(super) async fn received(&mut self) {
         #[cfg(unix)]
         if let Some(signal) = &mut self.signal
             && signal.recv().await.is_some()

@@ -13,7 +13,7 @@ use tickwire_shared::wire::message::{Draining, Hello, ResumeToken};
 use tickwire_shared::{ClientId, Close, CloseCode, Micros, Protocol};
 use tokio::sync::mpsc;
 
-use super::board::{Board, Command, Order, RoomView};
+use super::board::{Board, Command, Glimpse, Order, RoomView};
 use super::clock::Clock;
 use super::crew::Packers;
 use super::state_dir::Kept;
@@ -314,12 +314,21 @@ impl<P: Protocol> Rooms<P> {
         self.lock().rooms.values().map(|entry| entry.board.view()).collect()
     }
 
-    /// Sums over all rooms, those that are gone included.
-    pub(super) fn totals(&self) -> Totals {
-        let directory = self.lock();
-        let mut totals = directory.buried.clone();
-        directory.rooms.values().for_each(|entry| totals.add(&entry.board.view()));
-        totals
+    /// Sums over all rooms, those that are gone included, and each room at a glance. The directory is locked for as
+    /// long as it takes to see which rooms there are.
+    pub(super) fn survey(&self) -> (Totals, Vec<Glimpse>) {
+        let (mut totals, boards) = {
+            let directory = self.lock();
+            let boards: Vec<_> = directory.rooms.values().map(|entry| Arc::clone(&entry.board)).collect();
+            (directory.buried.clone(), boards)
+        };
+        let rooms = boards.iter().map(|board| board.glimpse(&mut totals)).collect();
+        (totals, rooms)
+    }
+
+    /// The game's schema.
+    pub(super) fn schema(&self) -> &Schema {
+        &self.schema
     }
 
     /// After how long without clients a room falls asleep.

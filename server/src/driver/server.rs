@@ -20,6 +20,7 @@ use super::hub::Hub;
 use super::json::Dialect;
 use super::options::{self, SocketOptions};
 use super::recorder::Recordings;
+use super::reload::{Live, Reload};
 use super::rooms::{MakeTenant, Rooms, Settings};
 use super::state_dir::{RoomsSaved, StateDir};
 use super::tally::Tally;
@@ -71,6 +72,8 @@ pub enum RunError {
 pub struct Hooks {
     /// Says who may play, in place of what is built in; `auth.mode` is `auto` or `hook` then.
     pub authenticator: Option<Arc<dyn Authenticator>>,
+    /// Reads the configuration again when the process is told to (SIGHUP).
+    pub reload: Option<Arc<dyn Reload>>,
 }
 
 /// A server that runs. Dropping it ends it without waiting.
@@ -174,12 +177,13 @@ pub async fn start_with<G: Game>(
     make_game: impl Fn(&str, u64) -> G + Send + Sync + 'static,
     dialect: impl Dialect<G::Protocol>,
     mut config: Config,
-    hooks: Hooks,
+    mut hooks: Hooks,
 ) -> Result<Running, RunError> {
     if hooks.authenticator.is_some() && config.auth.mode == AuthMode::Auto {
         config.auth.mode = AuthMode::Hook;
     }
     config.validate()?;
+    let (live, reload) = (Arc::new(Live::new(config.clone())), hooks.reload.take());
     check_game(&make_game(DEFAULT_ROOM, config.seed))?;
     let tls = Tls::load(&config.tls, config.listen)?;
     let doorkeeper = Doorkeeper::of(&config, hooks)?;
@@ -234,6 +238,7 @@ pub async fn start_with<G: Game>(
         ending: ended,
         accepted_options: Mutex::new(None),
         config,
+        live,
     });
     if let Some(tls) = &tls {
         if let Some(warning) = tls.warning() {
@@ -242,6 +247,9 @@ pub async fn start_with<G: Game>(
         spawn_until_ended(&hub, Arc::clone(tls).keep_fresh());
     }
     spawn_until_ended(&hub, doorkeeper.keep_fresh(hub.config.auth.clone()));
+    if let Some(source) = reload {
+        spawn_until_ended(&hub, Arc::clone(&hub.live).keep_fresh(source));
+    }
     warn_of_plaintext(&hub.config, public_addr);
     if !hub.config.admin_listen.ip().is_loopback() {
         tracing::warn!(

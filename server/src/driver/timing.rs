@@ -17,8 +17,35 @@ pub(super) struct Timing {
     pub(super) skipped: u64,
     /// The latest start, in microseconds after the deadline.
     pub(super) late_micros_max: u64,
+    /// How long after their deadlines ticks began.
+    pub(super) lateness: Histogram,
     /// Per stage.
     pub(super) stages: [Histogram; STAGES.len()],
+    /// Of late. Of one room: it is not summed.
+    pub(super) recent: Recent,
+}
+
+/// The ticks of the last seconds, on average.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Recent {
+    /// What one took.
+    pub(super) tick_micros: f64,
+    /// What it sent.
+    pub(super) tick_bytes: f64,
+    sent_bytes: u64,
+}
+
+/// How much of the average one tick is.
+const RECENT_PART: f64 = 1.0 / 64.0;
+
+impl Recent {
+    /// A tick is over; so many bytes were sent until now.
+    pub(super) fn tick(&mut self, stages_micros: [u64; STAGES.len()], sent_bytes: u64) {
+        let micros = stages_micros.iter().sum::<u64>() as f64;
+        let bytes = sent_bytes.saturating_sub(std::mem::replace(&mut self.sent_bytes, sent_bytes)) as f64;
+        self.tick_micros += (micros - self.tick_micros) * RECENT_PART;
+        self.tick_bytes += (bytes - self.tick_bytes) * RECENT_PART;
+    }
 }
 
 /// Durations by size.
@@ -35,6 +62,7 @@ impl Timing {
         self.late += u64::from(started.late_micros >= late_micros);
         self.skipped += started.skipped;
         self.late_micros_max = self.late_micros_max.max(started.late_micros);
+        self.lateness.add(started.late_micros);
     }
 
     /// Puts another room's ticks on top.
@@ -42,10 +70,8 @@ impl Timing {
         self.late += other.late;
         self.skipped += other.skipped;
         self.late_micros_max = self.late_micros_max.max(other.late_micros_max);
-        for (stage, more) in self.stages.iter_mut().zip(&other.stages) {
-            stage.sum_micros += more.sum_micros;
-            stage.buckets.iter_mut().zip(more.buckets).for_each(|(bucket, count)| *bucket += count);
-        }
+        self.lateness.add_all(&other.lateness);
+        self.stages.iter_mut().zip(&other.stages).for_each(|(stage, more)| stage.add_all(more));
     }
 }
 
@@ -55,11 +81,25 @@ impl Histogram {
         self.buckets[bucket.unwrap_or(TICK_BUCKETS_MICROS.len())] += 1;
         self.sum_micros += micros;
     }
+
+    fn add_all(&mut self, other: &Self) {
+        self.sum_micros += other.sum_micros;
+        self.buckets.iter_mut().zip(other.buckets).for_each(|(bucket, count)| *bucket += count);
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_recent_follows_and_forgets() {
+        let mut recent = Recent::default();
+        (1..=1000).for_each(|tick| recent.tick([100, 200, 300], tick * 50));
+        assert!((recent.tick_micros - 600.0).abs() < 1.0 && (recent.tick_bytes - 50.0).abs() < 1.0);
+        (0..1000).for_each(|_| recent.tick([0; 3], 50_000));
+        assert!(recent.tick_micros < 1.0 && recent.tick_bytes < 1.0);
+    }
 
     #[test]
     fn a_duration_falls_into_the_first_bucket_that_holds_it() {

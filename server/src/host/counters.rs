@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use tickwire_shared::CloseCode;
 
-use crate::snapshot::PackCounts;
+use crate::snapshot::{KindBits, PackCounts, PartBits};
 
 /// Totals since the room began.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -77,6 +77,10 @@ pub struct Counters {
     pub updates_spliced: u64,
     /// Bits of these.
     pub updates_spliced_bits: u64,
+    /// All bits of frames.
+    pub frame_bits: PartBits,
+    /// Bits of updates by kind of entity and group of fields, weighed from some of them.
+    pub kind_bits: KindBits,
 }
 
 impl Counters {
@@ -118,12 +122,16 @@ impl Counters {
             updates_coded_bits,
             updates_spliced,
             updates_spliced_bits,
+            frame_bits,
+            kind_bits,
         } = others;
         for (code, count) in closes {
             *sum.closes.entry(*code).or_default() += count;
         }
         sum.inputs.add(inputs);
         sum.rewinds.add(rewinds);
+        add_bits(&mut sum.frame_bits, frame_bits);
+        sum.kind_bits.add(kind_bits);
         for (total, count) in [
             (&mut sum.ticks, ticks),
             (&mut sum.welcomes, welcomes),
@@ -168,6 +176,7 @@ impl Counters {
         self.resyncs += u64::from(counts.resync);
         self.updates_spliced += counts.updates;
         self.updates_spliced_bits += counts.update_bits;
+        add_bits(&mut self.frame_bits, &counts.bits);
         self.sent_bytes += bytes as u64;
         self.enters += counts.enters;
         self.demotions += counts.demotions;
@@ -176,6 +185,21 @@ impl Counters {
         self.unparks += counts.unparks;
         self.reach_shrinks += counts.shrinks;
         self.reach_grows += counts.grows;
+    }
+}
+
+fn add_bits(sum: &mut PartBits, others: &PartBits) {
+    let PartBits { header, private, events, edits, updates, resyncs, checksums } = others;
+    for (total, count) in [
+        (&mut sum.header, header),
+        (&mut sum.private, private),
+        (&mut sum.events, events),
+        (&mut sum.edits, edits),
+        (&mut sum.updates, updates),
+        (&mut sum.resyncs, resyncs),
+        (&mut sum.checksums, checksums),
+    ] {
+        *total += count;
     }
 }
 

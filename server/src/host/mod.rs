@@ -39,3 +39,5 @@ pub(crate) use recording::digest;
 pub use rewinding::{GameError, check_game};
 pub use room::{Room, RoomConfig};
 pub use saved::RestoreError;
+
+pub use crate::snapshot::KindBits;

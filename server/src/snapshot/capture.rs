@@ -23,6 +23,7 @@ use super::cadence::{Schedule, Section};
 use super::history::{History, Samples};
 use super::roster::RosterSlot;
 use super::updates::{Lane, Update, Updates};
+use super::weights::{KindBits, Scales, is_weighed};
 use crate::simulation::{EntityKey, Team, World};
 
 /// About what an enter takes besides the spawn blob, in bits.
@@ -92,6 +93,7 @@ pub struct Capture {
     is_edited: Vec<bool>,
     seen: Vec<bool>,
     cuts: Vec<EntityKey>,
+    weights: KindBits,
 }
 
 impl Capture {
@@ -103,6 +105,7 @@ impl Capture {
         Self {
             history: History::new(plan.stride, ring_ticks),
             schedule: Schedule::new(cadences),
+            weights: KindBits::of_kinds(plan.kinds.len()),
             plan,
             tables,
             rows: Vec::new(),
@@ -246,7 +249,7 @@ impl Capture {
 
     /// One more sample of a tier: note what changed, code the update, shift the window.
     fn sample(&mut self, row: u32, tier: Tier, state: &[i32]) {
-        let Self { plan, tables, rows, courses, history, updates, tick, schedule, .. } = self;
+        let Self { plan, tables, rows, courses, history, updates, tick, schedule, weights, .. } = self;
         let (stride, tick) = (plan.stride, *tick);
         let Course { tiers, told, .. } = &mut courses[row as usize];
         let (kind, sampling) = (plan.kind(rows[row as usize].kind), &mut tiers[tier.index()]);
@@ -267,6 +270,11 @@ impl Capture {
                 updates.code(row, lane, rested, |out| {
                     update::write(kind, view, step, old, state, &mut Coder { tables, out });
                 });
+                if is_weighed(row, tick) {
+                    let mut scales = Scales::new(tables);
+                    update::write(kind, view, step, old, state, &mut scales);
+                    weights.note(rows[row as usize].kind, scales.weight(), told[lane.index()]);
+                }
             }
             if cut {
                 *still_at = tick;
@@ -303,6 +311,11 @@ impl Capture {
             let told = &mut self.courses[row as usize].told[lane.index()];
             *told = if more { *told + 1 } else { told.saturating_sub(1) };
         }
+    }
+
+    /// What bits of updates were spent on since it was asked last.
+    pub fn hand_over_weights(&mut self, sum: &mut KindBits) {
+        self.weights.hand_over(sum);
     }
 
     /// Codes with other tables from the next capture on.

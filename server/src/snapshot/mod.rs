@@ -10,6 +10,8 @@ mod blend;
 
 mod updates;
 
+mod weights;
+
 mod capture;
 
 mod roster;
@@ -32,7 +34,8 @@ pub use cadence::{Schedule, Section};
 pub use capture::{Capture, Row};
 pub use interest::{Neighbours, Seen, Sight};
 pub use pack::{FRAMING_BYTES, Packer, Snapshot};
-pub use packed::{FrameParts, PackCounts, Packed, QueuedEvent};
+pub use packed::{FrameParts, PackCounts, Packed, PartBits, QueuedEvent};
 pub use roster::{Roster, RosterSlot};
 pub use sightings::{Sights, Telling};
 pub use updates::{Due, Lane, Update, Updates};
+pub use weights::{GroupBits, KindBits};

@@ -132,11 +132,15 @@ impl Packer {
         client.avatar = avatar;
         self.writer.clear();
         header.write(&mut self.writer);
+        let mut told = 0;
+        counts.bits.header = since(&mut told, &self.writer);
         if private_due {
             self.write_private(capture, client, &private, continuity.slots);
+            counts.bits.private = since(&mut told, &self.writer);
         }
         if !events.is_empty() {
             self.write_events(events, tick);
+            counts.bits.events = since(&mut told, &self.writer);
         }
         let mut spent = Spent::default();
         if edits {
@@ -144,22 +148,26 @@ impl Packer {
             self.edits.write(capture, snapshot.world, client, continuity.held, &mut self.writer);
             spent.turn_bits = self.edits.turn_bits;
             spent.edit_bits = (self.writer.len_bits() - before) as u64 - spent.turn_bits;
+            counts.bits.edits = since(&mut told, &self.writer);
         }
         match continuity.slots {
             Slots::None | Slots::Reset => {}
             Slots::Stream => {
                 self.write_stream(capture, client.roster.slots(), &mut spent, &mut counts);
+                counts.bits.updates = since(&mut told, &self.writer);
                 if client.share.mixed {
                     spent.split_by_tier(capture, client.roster.slots());
                 }
             }
             Slots::Resync => {
                 self.write_resync(capture, client, continuity.held, &mut spent, &mut counts);
+                counts.bits.resyncs = since(&mut told, &self.writer);
             }
         }
         self.edits.settle(capture, client, &mut counts);
         if parts.checksum {
             self.writer.put(u64::from(checksum(capture, client)), 32);
+            counts.bits.checksums = since(&mut told, &self.writer);
         }
         client.journal.close(client.frame_at, tick);
         client.frame_at = tick;
@@ -369,6 +377,12 @@ impl Packer {
 
 /// What a WebSocket adds to a message, at most.
 pub const FRAMING_BYTES: u32 = 4;
+
+/// Bits written since it was asked last.
+fn since(told: &mut u64, writer: &BitWriter) -> u64 {
+    let now = writer.len_bits() as u64;
+    now - std::mem::replace(told, now)
+}
 
 fn continuity_of(capture: &Capture, client: &Packed) -> Continuity {
     let frame_ticks = u64::from(capture.schedule().cadences().frame_ticks());

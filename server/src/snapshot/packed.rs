@@ -138,6 +138,25 @@ pub struct FrameParts<'a, P: Protocol> {
     pub tick_hz: u16,
 }
 
+/// Bits of frames by what they tell.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PartBits {
+    /// Headers: tick, acknowledgement, avatar, flags.
+    pub header: u64,
+    /// What a client is told of itself alone.
+    pub private: u64,
+    /// Events.
+    pub events: u64,
+    /// Entities that enter, leave, or are told of more or less often.
+    pub edits: u64,
+    /// Updates of entities to clients that missed nothing.
+    pub updates: u64,
+    /// States of entities to clients that did.
+    pub resyncs: u64,
+    /// Checksums.
+    pub checksums: u64,
+}
+
 /// Counts of what was packed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PackCounts {
@@ -145,6 +164,8 @@ pub struct PackCounts {
     pub updates: u64,
     /// Their bits.
     pub update_bits: u64,
+    /// All bits of the frame.
+    pub bits: PartBits,
     /// Whether the frame brought a client back into the stream.
     pub resync: bool,
     /// How many of the events went in.

@@ -146,6 +146,10 @@ pub trait SymbolSink {
 
     /// The low `count` bits of `value`, at most 32.
     fn raw(&mut self, value: u32, count: u32);
+
+    /// What comes now is of a field of this group. Changes nothing of what is written.
+    #[inline]
+    fn field(&mut self, _group: usize) {}
 }
 
 /// Symbols as words of prefix codes.

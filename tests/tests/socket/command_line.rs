@@ -39,7 +39,7 @@ type Case<'a> = (&'a [&'a str], &'a [(&'a str, &'a str)], &'a [&'a str]);
 
 #[test]
 fn bad_usage() {
-    let table: [Case<'_>; 25] = [
+    let table: [Case<'_>; 28] = [
         (&["--tick-hz", "0"], &[], &["tick_hz = 0", "1 to 240"]),
         (&["--tick-hz", "fast"], &[], &["'fast'", "--tick-hz"]),
         (&["--no-such-flag"], &[], &["--no-such-flag"]),
@@ -64,7 +64,10 @@ fn bad_usage() {
         (&[], &[("PORT", "many")], &["PORT", "many"]),
         (&[], &[("TICKWIRE_TICK_HZ", "0")], &["tick_hz = 0", "1 to 240"]),
         (&[], &[("TICKWIRE_LIMITS__HELLO_DEADLINE", "soon")], &["hello_deadline", "soon", "15s"]),
-        (&[], &[("TICKWIRE_TICKRATE", "30")], &["tickrate"]),
+        (&[], &[("TICKWIRE_TICKRATE", "30")], &["TICKWIRE_TICKRATE", "did you mean TICKWIRE_TICK_HZ"]),
+        (&[], &[("TICKWIRE_LIMIT__HELLO_DEADLINE", "5s")], &["TICKWIRE_LIMITS__HELLO_DEADLINE"]),
+        (&["--log-level", "loud"], &[], &["log.level = loud", "info"]),
+        (&["--tick-hz", "240"], &[("TICKWIRE_LIMITS__BYTES_PER_S", "8KiB")], &["limits.bytes_per_s", "240"]),
     ];
     for (arguments, environment, words) in table {
         let (code, stdout, stderr) = run(tickwire().args(arguments).envs(environment.iter().copied()));
@@ -91,6 +94,30 @@ fn layers_of_configuration() {
         assert!(stdout.lines().any(|other| other == line), "{line}: {stdout}");
     }
     assert_eq!(run(tickwire().arg("check-config")).0, 0);
+}
+
+#[test]
+fn a_key_that_is_none_is_refused_with_its_place_and_what_was_meant() {
+    let file = std::env::temp_dir().join(format!("tickwire-unknown-{}.toml", std::process::id()));
+    std::fs::write(&file, "[limits]\nhelo_deadline = \"3s\"\n").expect("a file");
+    let (code, _, stderr) = run(tickwire().args(["check-config", "--config"]).arg(&file));
+    std::fs::remove_file(&file).expect("removed");
+    assert_eq!(code, 2);
+    let place = format!("limits.helo_deadline in {}", file.display());
+    for words in [place.as_str(), "did you mean limits.hello_deadline"] {
+        assert!(stderr.contains(words), "{words}: {stderr}");
+    }
+}
+
+#[test]
+fn what_is_printed_is_a_configuration() {
+    let (code, printed, _) = run(tickwire().args(["print-config", "--tick-hz", "17"]));
+    assert_eq!(code, 0);
+    let file = std::env::temp_dir().join(format!("tickwire-printed-{}.toml", std::process::id()));
+    std::fs::write(&file, &printed).expect("a file");
+    let (code, again, _) = run(tickwire().args(["print-config", "--config"]).arg(&file));
+    std::fs::remove_file(&file).expect("removed");
+    assert_eq!((code, again), (0, printed));
 }
 
 #[test]

@@ -47,7 +47,8 @@ impl Authenticator for Guard {
 
 pub(crate) async fn start_guarded(config: Config) -> (Running, Arc<Guard>) {
     let guard = Arc::new(Guard::default());
-    let hooks = Hooks { authenticator: Some(Arc::clone(&guard) as Arc<dyn Authenticator>) };
+    let hooks =
+        Hooks { authenticator: Some(Arc::clone(&guard) as Arc<dyn Authenticator>), ..Hooks::default() };
     let make_game =
         |_: &str, seed| ArenaGame::new(ArenaConfig { size_m: 100, seed, ..ArenaConfig::default() });
     let server = driver::start_with(make_game, ArenaDialect, config, hooks).await.expect("a server");

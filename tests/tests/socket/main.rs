@@ -52,6 +52,12 @@ mod resuming;
 
 mod command_line;
 
+mod reloading;
+
+mod logs;
+
+mod dashboards;
+
 mod tls;
 
 mod tokens;

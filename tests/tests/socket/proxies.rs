@@ -1,4 +1,4 @@
-//! The configurations in `server/deploy`, in the proxies that they are for: wss from end to end. Of the slow layer.
+//! The configurations in `deploy`, in the proxies that they are for: wss from end to end. Of the slow layer.
 
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
@@ -62,9 +62,9 @@ fn free_port() -> u16 {
     listener.local_addr().expect("an address").port()
 }
 
-/// A file of `server/deploy` with some of its words replaced, each of which must be there.
+/// A file of `deploy` with some of its words replaced, each of which must be there.
 fn deployed(name: &str, words: &[(&str, &str)]) -> String {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../server/deploy").join(name);
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy").join(name);
     let mut text = std::fs::read_to_string(file).expect("a file");
     for (old, new) in words {
         assert!(text.contains(old), "{name}: {old}");

@@ -95,6 +95,7 @@ const RESERVED: [(&str, &[&str]); 12] = [
         &[
             "server/src/driver/",
             "server/src/main.rs",
+            "server/src/commands/",
             "server/examples/",
             "shared/c/tests/",
             "client-demo/",
@@ -108,6 +109,7 @@ const RESERVED: [(&str, &[&str]); 12] = [
             "server/src/auth/",
             "server/src/config",
             "server/src/main.rs",
+            "server/src/commands/",
             "server/examples/",
             "shared/examples/",
             "client-demo/",

@@ -1,0 +1,31 @@
+//! Asks a server how it is: one GET, so that containers need no curl.
+
+use std::io::{Read, Write};
+use std::net::{TcpStream, ToSocketAddrs};
+use std::time::Duration;
+
+/// How long it may take.
+const DEADLINE: Duration = Duration::from_secs(3);
+
+pub(crate) fn healthcheck(url: &str) -> Result<(), std::io::Error> {
+    let (authority, path) = match url
+        .strip_prefix("http://")
+        .map(|rest| rest.split_once('/').unwrap_or((rest, "")))
+    {
+        Some((authority, path)) if !authority.is_empty() => (authority, path),
+        _ => return Err(std::io::Error::other(format!("`{url}` is not like http://127.0.0.1:7777/readyz"))),
+    };
+    let named = if authority.contains(':') { authority.to_owned() } else { format!("{authority}:80") };
+    let address =
+        named.to_socket_addrs()?.next().ok_or_else(|| std::io::Error::other("the name has no address"))?;
+    let mut stream = TcpStream::connect_timeout(&address, DEADLINE)?;
+    stream.set_read_timeout(Some(DEADLINE))?;
+    stream.set_write_timeout(Some(DEADLINE))?;
+    write!(stream, "GET /{path} HTTP/1.1\r\nHost: {authority}\r\nConnection: close\r\n\r\n")?;
+    let mut head = [0; 12];
+    stream.read_exact(&mut head)?;
+    match &head {
+        b"HTTP/1.1 200" => Ok(()),
+        other => Err(std::io::Error::other(format!("not ready: {}", String::from_utf8_lossy(other)))),
+    }
+}
