@@ -6,7 +6,7 @@ use tickwire_shared::Protocol;
 
 use super::hub::Hub;
 use super::tally::Drop as Dropped;
-use super::timing::{STAGES, TICK_BUCKETS_MICROS, Timing};
+use super::timing::{Histogram, STAGES, TICK_BUCKETS_MICROS, Timing};
 use super::totals::Totals;
 use super::visitors::TooMany;
 
@@ -189,21 +189,34 @@ impl Page {
     }
 
     fn tick_durations(&mut self, timing: &Timing) {
-        let name = "tick_duration_seconds";
-        self.head(name, "Time per tick and stage.", "histogram");
-        for (stage, histogram) in STAGES.iter().zip(&timing.stages) {
+        let stages = STAGES.iter().zip(&timing.stages);
+        let stages: Vec<_> = stages.map(|(stage, of)| (format!("stage=\"{stage}\""), of)).collect();
+        self.histogram("tick_duration_seconds", "Time per tick and stage.", &stages);
+        let alone = |of| [(String::new(), of)];
+        self.histogram("tick_whole_seconds", "Time per tick, all stages together.", &alone(&timing.whole));
+        self.histogram(
+            "tick_lateness_seconds",
+            "From a tick's deadline to its beginning.",
+            &alone(&timing.lateness),
+        );
+    }
+
+    fn histogram(&mut self, name: &str, help: &str, values: &[(String, &Histogram)]) {
+        self.head(name, help, "histogram");
+        for (label, histogram) in values {
+            let comma = if label.is_empty() { "" } else { "," };
+            let braced = if label.is_empty() { String::new() } else { format!("{{{label}}}") };
             let mut count = 0;
             for (bound, bucket) in TICK_BUCKETS_MICROS.iter().zip(histogram.buckets) {
                 count += bucket;
                 let bound = *bound as f64 / 1e6;
-                let labels = format!("stage=\"{stage}\",le=\"{bound}\"");
-                self.line(format_args!("tickwire_{name}_bucket{{{labels}}} {count}"));
+                self.line(format_args!("tickwire_{name}_bucket{{{label}{comma}le=\"{bound}\"}} {count}"));
             }
             count += histogram.buckets[TICK_BUCKETS_MICROS.len()];
             let sum = histogram.sum_micros as f64 / 1e6;
-            self.line(format_args!("tickwire_{name}_bucket{{stage=\"{stage}\",le=\"+Inf\"}} {count}"));
-            self.line(format_args!("tickwire_{name}_sum{{stage=\"{stage}\"}} {sum}"));
-            self.line(format_args!("tickwire_{name}_count{{stage=\"{stage}\"}} {count}"));
+            self.line(format_args!("tickwire_{name}_bucket{{{label}{comma}le=\"+Inf\"}} {count}"));
+            self.line(format_args!("tickwire_{name}_sum{braced} {sum}"));
+            self.line(format_args!("tickwire_{name}_count{braced} {count}"));
         }
     }
 }

@@ -2,9 +2,11 @@
 
 use super::pacer::Started;
 
-/// Upper bounds of the tick histogram, in microseconds.
-pub(super) const TICK_BUCKETS_MICROS: [u64; 10] =
-    [100, 250, 500, 1_000, 2_500, 5_000, 10_000, 20_000, 33_333, 100_000];
+/// Upper bounds of the tick histograms, in microseconds: close enough to tell a p99 from them.
+pub(super) const TICK_BUCKETS_MICROS: [u64; 20] = [
+    100, 250, 500, 1_000, 1_500, 2_000, 2_500, 3_000, 4_000, 5_000, 6_500, 8_000, 10_000, 12_500, 16_000, 20_000,
+    25_000, 33_333, 50_000, 100_000,
+];
 /// The stages of a tick, in order.
 pub(super) const STAGES: [&str; 3] = ["hear", "step", "send"];
 
@@ -17,8 +19,12 @@ pub(super) struct Timing {
     pub(super) skipped: u64,
     /// The latest start, in microseconds after the deadline.
     pub(super) late_micros_max: u64,
+    /// How long after its deadline each tick began.
+    pub(super) lateness: Histogram,
     /// Per stage.
     pub(super) stages: [Histogram; STAGES.len()],
+    /// All stages together.
+    pub(super) whole: Histogram,
 }
 
 /// Durations by size.
@@ -35,6 +41,15 @@ impl Timing {
         self.late += u64::from(started.late_micros >= late_micros);
         self.skipped += started.skipped;
         self.late_micros_max = self.late_micros_max.max(started.late_micros);
+        self.lateness.add(started.late_micros);
+    }
+
+    /// A tick took so long.
+    pub(super) fn took(&mut self, stages_micros: [u64; STAGES.len()]) {
+        for (histogram, micros) in self.stages.iter_mut().zip(stages_micros) {
+            histogram.add(micros);
+        }
+        self.whole.add(stages_micros.iter().sum());
     }
 
     /// Puts another room's ticks on top.
@@ -42,10 +57,9 @@ impl Timing {
         self.late += other.late;
         self.skipped += other.skipped;
         self.late_micros_max = self.late_micros_max.max(other.late_micros_max);
-        for (stage, more) in self.stages.iter_mut().zip(&other.stages) {
-            stage.sum_micros += more.sum_micros;
-            stage.buckets.iter_mut().zip(more.buckets).for_each(|(bucket, count)| *bucket += count);
-        }
+        self.stages.iter_mut().zip(&other.stages).for_each(|(stage, more)| stage.merge(more));
+        self.lateness.merge(&other.lateness);
+        self.whole.merge(&other.whole);
     }
 }
 
@@ -55,11 +69,27 @@ impl Histogram {
         self.buckets[bucket.unwrap_or(TICK_BUCKETS_MICROS.len())] += 1;
         self.sum_micros += micros;
     }
+
+    fn merge(&mut self, other: &Self) {
+        self.sum_micros += other.sum_micros;
+        self.buckets.iter_mut().zip(other.buckets).for_each(|(bucket, count)| *bucket += count);
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_tick_is_all_of_its_stages() {
+        let (mut timing, mut all) = (Timing::default(), Timing::default());
+        timing.took([60, 30, 20]);
+        timing.started(Started { late_micros: 300, skipped: 0 }, 200);
+        all.add(&timing);
+        all.add(&timing);
+        assert_eq!((all.whole.buckets[1], all.whole.sum_micros), (2, 220));
+        assert_eq!((all.lateness.buckets[2], all.late), (2, 2));
+    }
 
     #[test]
     fn a_duration_falls_into_the_first_bucket_that_holds_it() {
