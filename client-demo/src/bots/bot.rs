@@ -109,6 +109,8 @@ struct Bot {
     session: Session<Arena>,
     hand: Hand,
     dice: Pcg32,
+    /// When it came back from doing nothing: what was due before says nothing of how fast the swarm is.
+    woke_at: Micros,
     /// A press that waits for the tick that it can be sent for.
     retry_due: Option<Micros>,
     cut_due: Option<Micros>,
@@ -148,6 +150,7 @@ impl Bot {
         Ok(Self {
             session: session(&seat)?,
             hand: Hand::new(seat.style, seat.changes_per_s, seed, index),
+            woke_at: asked,
             retry_due: None,
             cut_due,
             leave_due: seat.leave_every.map(|every| asked.plus(exponential(every, &mut dice))),
@@ -269,6 +272,7 @@ impl Bot {
             sleep(Duration::from_micros(until.since(time::now()).min(LOOK_MICROS))).await;
         }
         self.tally.stalls += 1;
+        self.woke_at = time::now();
         self.stall_due = Some(now.plus(stall.period_micros.max(stall.length_micros + LOOK_MICROS)));
     }
 
@@ -276,8 +280,7 @@ impl Bot {
         let Some(due) = self.hand.due().filter(|due| now >= *due && self.session.welcome().is_some()) else {
             return;
         };
-        // Before its first press a hand is due at the beginning of time.
-        if self.tally.is_measuring() && due > Micros::default() {
+        if self.tally.is_measuring() && due > self.woke_at {
             self.seat.board.figures.timer_late.record(now.since(due));
         }
         let sight = if self.hand.wants_sight(now) { self.sight() } else { Sight::default() };
@@ -316,6 +319,7 @@ impl Bot {
         };
         self.comeback = comeback;
         self.connection = Some(found.ok_or(End::Ended(ending))?);
+        self.woke_at = time::now();
         Ok(())
     }
 
@@ -338,7 +342,8 @@ impl Bot {
         (self.asked, self.session_was_welcomed, self.is_counted) = (time::now(), false, false);
         self.connection = Some(connect(&self.seat.endpoint, self.seat.link).await?);
         let every = self.seat.leave_every.unwrap_or(Duration::MAX);
-        self.leave_due = Some(time::now().plus(exponential(every, &mut self.dice)));
+        self.woke_at = time::now();
+        self.leave_due = Some(self.woke_at.plus(exponential(every, &mut self.dice)));
         Ok(())
     }
 

@@ -4,8 +4,8 @@ use super::pacer::Started;
 
 /// Upper bounds of the tick histograms, in microseconds: close enough to tell a p99 from them.
 pub(super) const TICK_BUCKETS_MICROS: [u64; 20] = [
-    100, 250, 500, 1_000, 1_500, 2_000, 2_500, 3_000, 4_000, 5_000, 6_500, 8_000, 10_000, 12_500, 16_000, 20_000,
-    25_000, 33_333, 50_000, 100_000,
+    100, 250, 500, 1_000, 1_500, 2_000, 2_500, 3_000, 4_000, 5_000, 6_500, 8_000, 10_000, 12_500, 16_000,
+    20_000, 25_000, 33_333, 50_000, 100_000,
 ];
 /// The stages of a tick, in order.
 pub(super) const STAGES: [&str; 3] = ["hear", "step", "send"];

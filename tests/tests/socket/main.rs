@@ -45,6 +45,10 @@ mod embedded;
 mod recordings;
 mod resuming;
 
+mod swarms;
+
+mod capacity;
+
 mod command_line;
 
 mod tls;
