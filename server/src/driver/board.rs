@@ -177,6 +177,11 @@ impl Board {
         notes.until_counters -= 1;
     }
 
+    /// The room stops for a while: what it counted last is shown as well.
+    pub(super) fn publish_rest(&self, counters: &Counters) {
+        self.notes().counters.clone_from(counters);
+    }
+
     pub(super) fn view(&self) -> RoomView {
         let Notes { status, counters, timing, .. } = self.notes().clone();
         RoomView {

@@ -163,6 +163,13 @@ impl Recorder {
         }
         active.ticked(room, now);
     }
+
+    /// The room has made its last tick for a while.
+    pub(super) fn rests<G: Game>(&mut self, room: &mut Room<G>) {
+        if let Some(active) = &mut self.0 {
+            active.hand_over(room);
+        }
+    }
 }
 
 impl Active {

@@ -184,11 +184,13 @@ impl<G: Game> Runner<G> {
             return Next::Gone;
         }
         if !self.asleep && empty_micros >= rooms.suspend_after_micros() {
+            self.board.publish_rest(self.room.counters());
             self.board.falls_asleep();
             // Whoever asks to join from now on wakes it; who did before is here already.
             self.asleep = self.has_nothing_to_do(rooms);
             if self.asleep {
                 self.room.rest();
+                self.recorder.rests(&mut self.room);
                 self.seats = Seats::new(None);
                 tracing::debug!(room = self.board.name(), "room sleeps");
             } else {

@@ -11,6 +11,7 @@ use tickwire_shared::wire::message::{AccessToken, Hello, Resume, ResumeToken};
 use tickwire_shared::{ClientId, Micros, Tick};
 use tickwire_tests::chaos::{Chaos, ChaosGame, LOOKS_BACK};
 use tickwire_tests::link::Profile;
+use tickwire_tests::oracle::Oracle;
 use tickwire_tests::seeds::{Dice, for_seeds, seed_count};
 use tickwire_tests::sim::{Sim, hello};
 
@@ -111,6 +112,28 @@ fn arenas_run_again_to_the_last_bit() {
         let second = play(&mut sim, 150, &mut dice, act_in_arena);
         run_again::<ArenaGame>(&sim.recording, &second);
         assert!(shots.within > 0 && resumes > 0, "{shots:?}, {resumes} resumes: nothing was tried");
+    });
+}
+
+#[test]
+fn rests_do_not_show_in_a_recording() {
+    for_seeds(seed_count(10, 100), |seed| {
+        let mut dice = Dice::new(seed);
+        let config = ArenaConfig { size_m: 50, seed, bots: 3, drones: 10, ..ArenaConfig::default() };
+        let mut sim = Sim::new(ArenaGame::new(config), 30, seed);
+        begin(&mut sim);
+        let mut worlds = Vec::new();
+        for _ in 0..3 {
+            worlds.extend(play(&mut sim, 90, &mut dice, act_in_arena));
+            let now = sim.now;
+            sim.clients.keys().for_each(|client| sim.room.handle(Event::Leave { client: *client }, now));
+            sim.clients.clear();
+            while sim.room.poll_output().is_some() {}
+            sim.room.rest();
+            sim.oracle = Oracle::default();
+            sim.now = sim.now.plus(60_000_000);
+        }
+        run_again::<ArenaGame>(&sim.recording, &worlds);
     });
 }
 

@@ -2,6 +2,7 @@
 //! it again.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use tickwire_server::arena::{ArenaConfig, ArenaDialect, ArenaGame};
 use tickwire_server::config::{Config, RecordingSection};
@@ -12,7 +13,7 @@ use tickwire_tests::link::Profile;
 use tickwire_tests::sim::Sim;
 
 use crate::command_line::tickwire;
-use crate::server::{config, until};
+use crate::server::{config, metric, start, until};
 
 /// A folder that is gone when the test is.
 struct Folder(PathBuf);
@@ -47,7 +48,9 @@ async fn serve(recording: RecordingSection) -> driver::Running {
     let make_game = |_: &str, seed| {
         ArenaGame::new(ArenaConfig { size_m: 100, seed, bots: 4, drones: 30, ..ArenaConfig::default() })
     };
-    let config = Config { recording, tick_hz: 120, ..config() };
+    // Awake without anybody in it.
+    let room_suspend_after = Duration::from_secs(600);
+    let config = Config { recording, tick_hz: 120, room_suspend_after, ..config() };
     driver::start(make_game, ArenaDialect, config).await.expect("a server")
 }
 
@@ -86,11 +89,29 @@ async fn files_are_bounded_and_whole_after_the_end() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sleeping_room_is_recorded_to_its_last_tick() {
+    let folder = Folder::new("asleep");
+    let recording = RecordingSection { dir: Some(folder.0.clone()), ..Default::default() };
+    let room_suspend_after = Duration::from_millis(300);
+    let server = start(Config { recording, room_suspend_after, ..config() }).await;
+    until("it sleeps", || metric(&server, "tickwire_sleeping_rooms") == 1).await;
+    let ticks = metric(&server, "tickwire_ticks_total");
+    let path = folder.0.join("main.twrec");
+    let recorded = || {
+        let file = std::fs::read(&path).ok()?;
+        replay::<ArenaGame>(&file, None, |_, _| ()).ok().map(|outcome| outcome.ticks)
+    };
+    until("all that was played is in the file", || recorded() == Some(ticks)).await;
+    server.shutdown().await;
+    ticks_of(&path);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_command_says_how_it_went() {
     let folder = Folder::new("command");
     let server = serve(RecordingSection { dir: Some(folder.0.clone()), ..Default::default() }).await;
     let path = folder.0.join("main.twrec");
-    until("something was recorded", || std::fs::metadata(&path).is_ok_and(|file| file.len() > 100_000)).await;
+    until("something was recorded", || std::fs::metadata(&path).is_ok_and(|file| file.len() > 50_000)).await;
     server.shutdown().await;
     let run = |path: &Path| {
         let output = tickwire().arg("replay").arg(path).args(["--to", "60"]).output().expect("it ran");
