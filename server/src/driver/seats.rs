@@ -159,6 +159,19 @@ impl<P: Protocol> Seats<P> {
         }
     }
 
+    /// Messages in the order of the clients' ids, on this thread.
+    pub(super) fn send_each<'a>(&mut self, sends: impl Iterator<Item = (ClientId, &'a [u8])>) {
+        let Some(sender) = self.senders.first_mut() else { return };
+        let sender = sender.get_mut().unwrap_or_else(PoisonError::into_inner);
+        send_some(&self.seats, sends, sender);
+        self.restless.append(&mut sender.congested);
+    }
+
+    /// Whether every socket has taken all that it was given.
+    pub(super) fn is_clear(&self) -> bool {
+        self.seats.values().all(|seat| seat.downlink.writable())
+    }
+
     /// A connection turned out to be a session's that was here before. To be called before its reading is taken over.
     pub(super) fn rename(&mut self, connection: ClientId, client: ClientId) {
         if let Some(seat) = self.seats.remove(&connection) {
