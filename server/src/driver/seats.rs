@@ -87,9 +87,9 @@ impl<P: Protocol> Seats<P> {
         self.restless.push(client);
     }
 
-    /// Whether a sweep would read anybody.
-    pub(super) fn is_swept(&self) -> bool {
-        self.sweeper.as_ref().is_some_and(|sweeper| !sweeper.is_empty())
+    /// How many a sweep would read.
+    pub(super) fn swept(&self) -> usize {
+        self.sweeper.as_ref().map_or(0, Sweeper::len)
     }
 
     /// Reads what has arrived, into the inboxes.
