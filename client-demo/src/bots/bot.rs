@@ -343,6 +343,8 @@ impl Bot {
         self.connection = Some(connect(&self.seat.endpoint, self.seat.link).await?);
         let every = self.seat.leave_every.unwrap_or(Duration::MAX);
         self.woke_at = time::now();
+        // Who is cut before it has spoken is nobody to the server.
+        self.cut_due = self.seat.cut_every.map(|every| self.woke_at.plus(every.as_micros() as u64));
         self.leave_due = Some(self.woke_at.plus(exponential(every, &mut self.dice)));
         Ok(())
     }
