@@ -114,9 +114,14 @@ impl Probe {
         self.broken.is_empty()
     }
 
+    /// Whether other programs took much of the machine meanwhile.
+    pub(super) fn is_spoilt(&self) -> bool {
+        self.measured.other_cores > OTHERS_SHARE_MAX
+    }
+
     /// Whether it broke while other programs had the machine.
     pub(super) fn is_worth_again(&self) -> bool {
-        !self.is_fine() && self.measured.other_cores > OTHERS_SHARE_MAX
+        !self.is_fine() && self.is_spoilt()
     }
 
     pub(super) fn line(&self) -> String {

@@ -24,6 +24,8 @@ pub(super) struct Results {
     limited_by: String,
     /// Whether it was the swarm that could not do more.
     measuring_side: bool,
+    /// Whether no other program took much of the machine.
+    quiet: bool,
     at_least: Option<usize>,
     passed: bool,
     /// Probes that were made again because other programs had the machine.
@@ -65,6 +67,7 @@ impl Results {
             clients_max: 0,
             limited_by: String::new(),
             measuring_side: false,
+            quiet: true,
             at_least: args.at_least,
             passed: false,
             again: 0,
@@ -102,12 +105,21 @@ impl Results {
         self.clients_max = fine;
         self.seconds = (took.as_secs_f64() * 10.0).round() / 10.0;
         let beyond = self.probes.iter().filter(|probe| !probe.is_fine()).min_by_key(|probe| probe.clients);
+        self.quiet = !self.probes.iter().any(Probe::is_spoilt);
         self.measuring_side = beyond.is_some_and(|probe| probe.side == Some(Side::Measuring));
         self.limited_by = match (beyond, self.cut_short_at) {
             (Some(probe), _) => {
                 let all: Vec<_> = probe.broken.iter().map(ToString::to_string).collect();
                 let whose = if self.measuring_side { "the measuring side" } else { "the server" };
-                format!("{whose}: with {} clients {}", probe.clients, all.join("; "))
+                let note = if probe.is_spoilt() {
+                    let cores = probe.measured.other_cores;
+                    format!(
+                        " (other programs took {cores:.2} cores meanwhile: measure again on a quiet machine)"
+                    )
+                } else {
+                    String::new()
+                };
+                format!("{whose}: with {} clients {}{note}", probe.clients, all.join("; "))
             }
             (None, Some(clients)) => format!("the time: {clients} clients were not tried"),
             (None, None) => "nothing: more was not tried (--most)".to_owned(),
