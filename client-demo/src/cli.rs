@@ -10,9 +10,9 @@ use clap::{Args, Parser, Subcommand};
 use tickwire_shared::limits::{NAME_BYTES_MAX, ROOM_BYTES_MAX};
 use tickwire_shared::wire::message::AccessToken;
 
-use crate::bots::{self, BotsConfig, CLIENTS_MAX, Expectations, Progress};
+use crate::bots::{self, BotsConfig, CLIENTS_MAX, Expectations, Progress, Style};
 use crate::endpoint::{Endpoint, Security, Trust};
-use crate::link::LinkProfile;
+use crate::link::{LinkProfile, Stall};
 use crate::play::{self, PlayConfig, PlayError};
 use crate::probe::{self, Afterwards, ProbeConfig};
 
@@ -39,7 +39,7 @@ enum Command {
     Play(PlayArgs),
     /// Let many clients play at once, and measure
     #[command(after_help = "Example: tickwire-demo bots --clients 200 --seconds 30 --profile wifi --json")]
-    Bots(BotsArgs),
+    Bots(Box<BotsArgs>),
     /// Join for a moment and say whether the server is healthy
     #[command(after_help = "Example: tickwire-demo probe 127.0.0.1:7777")]
     Probe(ProbeArgs),
@@ -117,6 +117,21 @@ struct BotsArgs {
     /// Clients that join per second
     #[arg(long, value_name = "R/s", default_value = "100/s", value_parser = ramp)]
     ramp: f64,
+    /// How they play: wander, crowd, fight or idle; several, with commas between, are dealt out in turn
+    #[arg(long, value_name = "STYLE", value_delimiter = ',', default_value = "wander")]
+    style: Vec<Style>,
+    /// How often each client's input changes, at random moments; the style decides when left out
+    #[arg(long, value_name = "R/s", value_parser = ramp)]
+    input_rate: Option<f64>,
+    /// Share of the clients that read whole frames and verify checksums; the others read only what they need to answer
+    #[arg(long, value_name = "SHARE", default_value_t = 1.0, value_parser = share)]
+    decode_share: f64,
+    /// Clients of the whole swarm that leave per second, at random, and come back as somebody new 1 to 3 s later
+    #[arg(long, value_name = "R/s", value_parser = ramp)]
+    churn: Option<f64>,
+    /// Each client neither reads nor writes for so long, so often, for example 2s/30s
+    #[arg(long, value_name = "LEN/EVERY", value_parser = stall)]
+    stall: Option<Stall>,
     /// Each client cuts its connection this often, in seconds, and comes back
     #[arg(long, value_name = "S", value_parser = seconds)]
     cut_every: Option<f64>,
@@ -163,7 +178,7 @@ pub fn main() -> ExitCode {
                 }
             }
         }
-        Command::Bots(arguments) => run(bots(arguments)),
+        Command::Bots(arguments) => run(bots(*arguments)),
         Command::Probe(arguments) => run(probe(arguments)),
     }
 }
@@ -192,6 +207,11 @@ async fn bots(arguments: BotsArgs) -> Result<(), String> {
         rooms,
         profile,
         ramp,
+        style,
+        input_rate,
+        decode_share,
+        churn,
+        stall,
         cut_every,
         seed,
         json,
@@ -207,9 +227,14 @@ async fn bots(arguments: BotsArgs) -> Result<(), String> {
         rooms,
         profile,
         ramp_per_second: ramp,
+        styles: style,
+        changes_per_s: input_rate,
+        decode_share,
+        churn_per_s: churn,
+        stall,
         cut_every: cut_every.map(Duration::from_secs_f64),
         seed,
-        progress: Progress::EverySecond,
+        progress: Progress::Shown,
     })
     .await
     .map_err(|error| error.to_string())?;
@@ -258,6 +283,17 @@ fn ramp(text: &str) -> Result<f64, String> {
     positive(text.strip_suffix("/s").unwrap_or(text), CLIENTS_MAX as f64)
 }
 
+fn share(text: &str) -> Result<f64, String> {
+    let share = text.parse().ok().filter(|share: &f64| (0.0..=1.0).contains(share));
+    share.ok_or_else(|| "write a share from 0 to 1".to_owned())
+}
+
+/// As a profile writes it.
+fn stall(text: &str) -> Result<Stall, String> {
+    let profile: LinkProfile = format!("stall={text}").parse().map_err(|error| format!("{error}"))?;
+    profile.stall.ok_or_else(|| format!("`{text}` is no stall"))
+}
+
 fn positive(text: &str, max: f64) -> Result<f64, String> {
     let number = text.parse().ok().filter(|number: &f64| *number >= 0.1 && *number <= max);
     number.ok_or_else(|| format!("write a number from 0.1 to {max}"))
@@ -303,10 +339,15 @@ mod tests {
     fn a_swarm_as_scripts_write_it() {
         let line = "tickwire-demo bots http://127.0.0.1:7777 --clients 200 --seconds 15s --ramp 50/s --json \
                     --expect-closed 0 --expect-snapshots-share-p1 0.97 --expect-mismatches 0 \
-                    --expect-connected 200 --profile delay=80ms,rate=1Mbit --seed 7 --room a";
+                    --expect-connected 200 --profile delay=80ms,rate=1Mbit --seed 7 --room a \
+                    --style crowd,fight --input-rate 2/s --decode-share 0.25 --churn 5/s --stall 2s/30s \
+                    --expect-staleness-p99-ms 70 --expect-rig-unsaturated";
         let Some(Command::Bots(bots)) = parse(line).unwrap().command else { panic!("no bots") };
         assert_eq!((bots.clients, bots.seconds, bots.ramp, bots.seed), (200, 15.0, 50.0, 7));
         assert_eq!(bots.expectations.closed, Some(0));
+        assert_eq!((bots.style, bots.input_rate), (vec![Style::Crowd, Style::Fight], Some(2.0)));
+        assert_eq!((bots.decode_share, bots.churn), (0.25, Some(5.0)));
+        assert!(bots.stall.is_some_and(|stall| stall.length_micros == 2_000_000));
         assert!(bots.profile.is_some_and(|profile| profile.delay_micros == 80_000));
     }
 
@@ -317,6 +358,9 @@ mod tests {
             "tickwire-demo bots --seconds never",
             "tickwire-demo bots --profile moon",
             "tickwire-demo bots --ramp 0",
+            "tickwire-demo bots --style dance",
+            "tickwire-demo bots --decode-share 2",
+            "tickwire-demo bots --stall 2s",
             "tickwire-demo probe wss://arena.example --tls-insecure --tls-ca a.pem",
             "tickwire-demo play --name a-name-of-more-than-thirty-two-bytes",
         ] {

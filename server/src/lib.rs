@@ -18,3 +18,6 @@ pub mod simulation;
 pub mod snapshot;
 
 pub mod arena;
+
+#[doc(hidden)]
+pub mod counting;

@@ -1,5 +1,7 @@
 //! The binary: reads the command line and runs the demo arena. The only place besides tests that names it.
 
+#[cfg(target_os = "linux")]
+mod bench;
 mod commands;
 
 use std::path::{Path, PathBuf};
@@ -69,6 +71,10 @@ enum Command {
         #[arg(long, value_name = "TICK")]
         to: Option<u64>,
     },
+    /// Measures how much this server carries on this machine.
+    #[cfg(target_os = "linux")]
+    #[command(subcommand)]
+    Bench(bench::Bench),
     /// Signs a token for development and prints it.
     #[command(after_help = "Example: openssl rand -hex 32 > secret\n         \
                             tickwire-server token --key secret --name ann --room main --expires-in 1h")]
@@ -132,6 +138,8 @@ fn main() -> ExitCode {
         Command::PrintConfig { args, .. } => args.load().and_then(|config| print_config(&config)),
         Command::Healthcheck { url } => healthcheck(&url).map_err(|error| fail(&error)),
         Command::Replay { file, to } => run_again(&file, to),
+        #[cfg(target_os = "linux")]
+        Command::Bench(bench) => bench::run(bench),
         Command::Token(args) => token(args),
         Command::Schema { command: Some(SchemaCommand::Diff { old, new }), .. } => diff_files(&old, &new),
         Command::Schema { command: None, json } => print_schema(json),

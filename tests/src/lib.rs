@@ -17,7 +17,7 @@ pub mod recordings;
 
 pub mod crowd;
 
-pub mod counting;
+pub use tickwire_server::counting;
 
 pub mod reference;
 

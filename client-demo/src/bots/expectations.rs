@@ -23,6 +23,18 @@ pub struct Expectations {
     /// At most this many checksums differ, and at least one was right
     #[arg(long = "expect-mismatches", value_name = "N")]
     pub mismatches: Option<u64>,
+    /// 99 of 100 frames come at most this much later than the quickest ones, in milliseconds
+    #[arg(long = "expect-lateness-p99-ms", value_name = "MS")]
+    pub lateness_p99_ms: Option<f64>,
+    /// 99 of 100 states are replaced before they are older than this, in milliseconds
+    #[arg(long = "expect-staleness-p99-ms", value_name = "MS")]
+    pub staleness_p99_ms: Option<f64>,
+    /// Half of all inputs are visible within this, in milliseconds
+    #[arg(long = "expect-input-p50-ms", value_name = "MS")]
+    pub input_p50_ms: Option<f64>,
+    /// The swarm itself is not at its limit, so that the other figures are the server's
+    #[arg(long = "expect-rig-unsaturated")]
+    pub rig_unsaturated: bool,
 }
 
 impl Expectations {
@@ -63,6 +75,24 @@ impl Expectations {
                 failures.push(format!("--expect-mismatches {wanted}: no checksum arrived to be compared"));
             }
         }
+        let times = [
+            ("--expect-lateness-p99-ms", self.lateness_p99_ms, report.frame_lateness_ms.p99),
+            ("--expect-staleness-p99-ms", self.staleness_p99_ms, report.staleness_ms.p99),
+            ("--expect-input-p50-ms", self.input_p50_ms, report.input_to_visible_ms.p50),
+        ];
+        for (flag, wanted, got) in times {
+            match (wanted, got) {
+                (Some(wanted), Some(got)) if got > wanted => {
+                    failures.push(format!("{flag} {wanted}: it is {got}"))
+                }
+                (Some(wanted), None) => failures.push(format!("{flag} {wanted}: nothing could be measured")),
+                _ => {}
+            }
+        }
+        if self.rig_unsaturated && report.rig.saturated {
+            failures
+                .push("--expect-rig-unsaturated: the swarm was at its limit; give it more cores".to_owned());
+        }
         failures
     }
 }
@@ -70,12 +100,13 @@ impl Expectations {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bots::board::Board;
     use crate::bots::report::Run;
 
     #[test]
     fn each_failure_names_its_expectation() {
-        let run = Run { clients: 5, tick_hz: 30, ticks: 300, micros: 10_000_000 };
-        let mut report = Report::new(&run, Vec::new());
+        let run = Run { clients: 5, tick_hz: 30, ticks: 300, micros: 10_000_000, ..Run::default() };
+        let mut report = Report::new(&run, &Board::default(), Vec::new());
         assert_eq!(Expectations::default().failures(&report), [""; 0]);
         let all = Expectations {
             connected: Some(5),
@@ -83,23 +114,40 @@ mod tests {
             begun_anew: None,
             snapshots_share_p1: Some(0.97),
             mismatches: Some(0),
+            staleness_p99_ms: Some(70.0),
+            rig_unsaturated: true,
+            ..Expectations::default()
         };
         let named = |report: &Report| -> Vec<String> {
             let failures = all.failures(report);
             failures.iter().filter_map(|words| Some(words.split_once(' ')?.0.to_owned())).collect()
         };
-        let missing = ["--expect-connected", "--expect-snapshots-share-p1", "--expect-mismatches"];
+        let missing = [
+            "--expect-connected",
+            "--expect-snapshots-share-p1",
+            "--expect-mismatches",
+            "--expect-staleness-p99-ms",
+        ];
         assert_eq!(named(&report), missing);
 
         report.clients_connected = 5;
         report.frames_share_of_ticks.p1 = Some(0.98);
         report.checksums_verified = 10;
+        report.staleness_ms.p99 = Some(60.0);
         assert_eq!(named(&report), [""; 0]);
 
         report.clients_closed.insert(4008, 1);
         report.frames_share_of_ticks.p1 = Some(0.96);
         report.state_mismatches = 1;
-        let worse = ["--expect-closed", "--expect-snapshots-share-p1", "--expect-mismatches"];
+        report.staleness_ms.p99 = Some(71.0);
+        report.rig.saturated = true;
+        let worse = [
+            "--expect-closed",
+            "--expect-snapshots-share-p1",
+            "--expect-mismatches",
+            "--expect-staleness-p99-ms",
+            "--expect-rig-unsaturated:",
+        ];
         assert_eq!(named(&report), worse);
     }
 }

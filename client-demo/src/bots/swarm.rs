@@ -4,14 +4,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tickwire_shared::client::SessionError;
+use tickwire_shared::client::link::Stall;
 use tickwire_shared::wire::message::AccessToken;
-use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
-use super::board::Board;
-use super::bot::{self, Outcome, Phase, Seat};
+use super::board::{Board, Phase};
+use super::bot::{self, Outcome, Seat};
+use super::live;
 use super::report::{Report, Run};
+use super::rig;
+use super::style::Style;
 use crate::endpoint::Endpoint;
 use crate::link::LinkProfile;
 use crate::time;
@@ -45,6 +48,16 @@ pub struct BotsConfig {
     pub profile: Option<LinkProfile>,
     /// Clients that join per second.
     pub ramp_per_second: f64,
+    /// How they play, dealt out in turn.
+    pub styles: Vec<Style>,
+    /// How often each client's input changes, on average; `None` leaves it to its style.
+    pub changes_per_s: Option<f64>,
+    /// The share of clients that read whole frames and compare checksums; the others read the heads of frames only.
+    pub decode_share: f64,
+    /// Clients of the whole swarm that leave per second, each at any moment alike, and come back as somebody new.
+    pub churn_per_s: Option<f64>,
+    /// Each client does nothing for so long, so often.
+    pub stall: Option<Stall>,
     /// Each client cuts its connection this often, one after the other, and comes back.
     pub cut_every: Option<Duration>,
     /// Decides every input.
@@ -58,8 +71,8 @@ pub struct BotsConfig {
 pub enum Progress {
     /// Nothing.
     Silent,
-    /// One line.
-    EverySecond,
+    /// A line per second; on a terminal a few that stay in place.
+    Shown,
 }
 
 impl Default for BotsConfig {
@@ -73,6 +86,11 @@ impl Default for BotsConfig {
             token: None,
             profile: None,
             ramp_per_second: 100.0,
+            styles: vec![Style::Wander],
+            changes_per_s: None,
+            decode_share: 1.0,
+            churn_per_s: None,
+            stall: None,
             cut_every: None,
             seed: 1,
             progress: Progress::Silent,
@@ -98,18 +116,19 @@ pub enum BotsError {
 pub async fn run(config: BotsConfig) -> Result<Report, BotsError> {
     let first = connect(&config.endpoint, link_of(&config, 0)).await?;
     let board = Arc::new(Board::default());
-    let progress = (config.progress == Progress::EverySecond)
-        .then(|| tokio::spawn(report_progress(Arc::clone(&board), config.clients)));
-    let (phase, watched) = watch::channel(Phase::Joining);
+    let shown = live::Plan { clients: config.clients, seconds: config.duration.as_secs_f64() };
+    let progress =
+        (config.progress == Progress::Shown).then(|| tokio::spawn(live::show(Arc::clone(&board), shown)));
     let mut bots = JoinSet::new();
-    join(&config, first, &board, &watched, &mut bots).await;
-    drop(watched);
+    join(&config, first, &board, &mut bots).await;
 
-    let (began, began_tick) = (time::now(), board.newest_tick());
-    phase.send_replace(Phase::Measuring);
+    let (began, began_tick, cpu_before) = (time::now(), board.newest_tick(), rig::cpu_micros());
+    let frames_before = board.frames();
+    board.enter(Phase::Measuring);
     sleep(config.duration).await;
-    let (ended, ended_tick) = (time::now(), board.newest_tick());
-    phase.send_replace(Phase::Leaving);
+    let (ended, ended_tick, cpu_after) = (time::now(), board.newest_tick(), rig::cpu_micros());
+    let frames = board.frames() - frames_before;
+    board.enter(Phase::Leaving);
 
     let outcomes = leave(bots, config.profile).await;
     if let Some(progress) = progress {
@@ -121,8 +140,22 @@ pub async fn run(config: BotsConfig) -> Result<Report, BotsError> {
         // Each room counts its own.
         _ => micros * u64::from(board.tick_hz()) / 1_000_000,
     };
-    let run = Run { clients: config.clients, tick_hz: board.tick_hz(), ticks, micros };
-    Ok(Report::new(&run, outcomes))
+    let run = Run {
+        clients: config.clients,
+        clients_decoding: (0..config.clients).filter(|index| decodes(&config, *index)).count(),
+        tick_hz: board.tick_hz(),
+        ticks,
+        micros,
+        frames,
+        cpu_micros: cpu_before.zip(cpu_after).map(|(before, after)| after - before),
+    };
+    Ok(Report::new(&run, &board, outcomes))
+}
+
+/// Whether a client reads whole frames: as many as the share says, spread evenly over the swarm.
+fn decodes(config: &BotsConfig, index: usize) -> bool {
+    let before = |index: usize| (index as f64 * config.decode_share).ceil() as u64;
+    before(index + 1) > before(index)
 }
 
 /// The room of one client.
@@ -135,24 +168,22 @@ fn room_of(config: &BotsConfig, index: usize) -> String {
 
 /// Lets everybody in at the ramp's pace; returns when each has been welcomed or has failed, and the world has
 /// settled.
-async fn join(
-    config: &BotsConfig,
-    first: Connection,
-    board: &Arc<Board>,
-    phase: &watch::Receiver<Phase>,
-    bots: &mut JoinSet<Outcome>,
-) {
+async fn join(config: &BotsConfig, first: Connection, board: &Arc<Board>, bots: &mut JoinSet<Outcome>) {
     let seat = |index: usize| Seat {
         index,
         endpoint: config.endpoint.clone(),
         link: link_of(config, index),
         room: room_of(config, index),
         token: config.token.clone(),
+        style: config.styles.get(index % config.styles.len().max(1)).copied().unwrap_or_default(),
+        changes_per_s: config.changes_per_s,
+        decodes: decodes(config, index),
+        leave_every: config.churn_per_s.map(|rate| Duration::from_secs_f64(config.clients as f64 / rate)),
+        stall: config.stall,
         cut_every: config.cut_every,
         clients: config.clients,
         seed: config.seed,
         board: Arc::clone(board),
-        phase: phase.clone(),
     };
     bots.spawn(bot::play(seat(0), Some(first)));
     let mut pace = interval(Duration::from_secs_f64(1.0 / config.ramp_per_second));
@@ -188,25 +219,17 @@ fn link_of(config: &BotsConfig, index: usize) -> Option<Link> {
     config.profile.map(|profile| Link { profile, seed: (config.seed << 16) ^ index as u64 })
 }
 
-async fn report_progress(board: Arc<Board>, clients: usize) {
-    let began = time::now();
-    let (mut before, mut frames, mut bytes) = (began, 0, 0);
-    loop {
-        sleep(Duration::from_secs(1)).await;
-        let now = time::now();
-        let seconds = seconds(now.since(before));
-        let (frames_now, bytes_now) = (board.frames(), board.framed_bytes());
-        eprintln!(
-            "{:4.0} s  {:5}/{clients} connected  {:8.0} snapshots/s  {:8.1} kB/s",
-            self::seconds(now.since(began)),
-            board.playing(),
-            (frames_now - frames) as f64 / seconds,
-            (bytes_now - bytes) as f64 / seconds / 1000.0,
-        );
-        (before, frames, bytes) = (now, frames_now, bytes_now);
-    }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn seconds(micros: u64) -> f64 {
-    micros as f64 / 1e6
+    #[test]
+    fn the_share_that_decodes_is_spread() {
+        for (share, wanted) in [(1.0, 100), (0.25, 25), (0.01, 1), (0.0, 0)] {
+            let config = BotsConfig { decode_share: share, ..BotsConfig::default() };
+            let decoding: Vec<_> = (0..100).filter(|index| decodes(&config, *index)).collect();
+            assert_eq!(decoding.len(), wanted);
+            assert!(decoding.first().is_none_or(|first| *first == 0), "the first one decodes if any does");
+        }
+    }
 }

@@ -18,6 +18,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::connection::Connection;
+use super::direct::Direct;
 use super::stream::{self, Stream};
 use super::tls;
 use crate::endpoint::{Endpoint, Security};
@@ -118,7 +119,7 @@ fn hint(status: u16) -> &'static str {
 /// [`ConnectError`], whose text says what to do.
 pub async fn connect(endpoint: &Endpoint, link: Option<Link>) -> Result<Connection, ConnectError> {
     match timeout(CONNECT_DEADLINE, handshake(endpoint)).await {
-        Ok(stream) => split(stream?, endpoint, link),
+        Ok(stream) => open(stream?, endpoint, link).await,
         Err(_) => Err(ConnectError::Deadline { endpoint: endpoint.clone() }),
     }
 }
@@ -166,13 +167,21 @@ fn upgrade_request(endpoint: &Endpoint) -> Result<Request<Empty<Bytes>>, hyper::
 }
 
 /// Takes the socket out of hyper again: writing through it costs a fifth more per message.
-fn split(upgraded: Upgraded, endpoint: &Endpoint, link: Option<Link>) -> Result<Connection, ConnectError> {
+async fn open(
+    upgraded: Upgraded,
+    endpoint: &Endpoint,
+    link: Option<Link>,
+) -> Result<Connection, ConnectError> {
     let parts = upgraded.downcast::<TokioIo<Stream>>().map_err(|_| ConnectError::Handshake {
         endpoint: endpoint.clone(),
         why: "the upgraded stream is not the one that was opened".to_owned(),
     })?;
-    let (read, write) = parts.io.into_inner().split();
+    let stream = parts.io.into_inner();
+    let Some(link) = link else {
+        return Ok(Connection::direct(Direct::new(stream, parts.read_buf.to_vec()).await));
+    };
+    let (read, write) = stream.split();
     let read: ReadStream = Cursor::new(parts.read_buf).chain(read);
     let (read, write) = after_handshake_split(read, write, Role::Client);
-    Ok(Connection::start(read, write, link))
+    Ok(Connection::over(link, read, write))
 }

@@ -10,6 +10,7 @@ use tokio::time::timeout;
 
 use super::connect::{Link, ReadStream, WriteStream};
 use super::delayed::Delayed;
+use super::direct::Direct;
 use super::reader::{self, Incoming, framed_bytes};
 use super::writer::{self, MASK_BYTES, Outgoing};
 use crate::link::{Direction, LinkConditioner};
@@ -25,11 +26,25 @@ const CLOSE_DEADLINE: Duration = Duration::from_secs(1);
 /// A connection. Dropped, it hangs up; [`Connection::close`] says goodbye.
 #[derive(Debug)]
 pub struct Connection {
+    way: Way,
+    traffic: Traffic,
+}
+
+/// How bytes travel.
+#[derive(Debug)]
+enum Way {
+    /// When the owner asks.
+    Direct(Box<Direct>),
+    /// Over a link that is imitated, between two tasks.
+    Link(Linked),
+}
+
+#[derive(Debug)]
+struct Linked {
     incoming: Delayed<Incoming>,
     outgoing: mpsc::Sender<Outgoing>,
     reader: JoinHandle<()>,
     close_deadline: Duration,
-    traffic: Traffic,
 }
 
 /// What the owner of a connection is told.
@@ -126,36 +141,42 @@ impl Ending {
 }
 
 impl Connection {
-    pub(super) fn start(
+    pub(super) fn direct(direct: Direct) -> Self {
+        Self { way: Way::Direct(Box::new(direct)), traffic: Traffic::default() }
+    }
+
+    pub(super) fn over(
+        link: Link,
         read: WebSocketRead<ReadStream>,
         write: WebSocketWrite<WriteStream>,
-        link: Option<Link>,
     ) -> Self {
         let (messages, incoming) = mpsc::channel(INCOMING_MAX);
         let (outgoing, queue) = mpsc::channel(OUTGOING_MAX);
         let began = time::now();
-        let inwards = link.map(|link| conditioner(link, Direction::Inwards, began));
-        let outwards = link.map(|link| conditioner(link, Direction::Outwards, began));
+        let inwards = conditioner(link, Direction::Inwards, began);
+        let outwards = conditioner(link, Direction::Outwards, began);
         tokio::spawn(writer::run(write, Delayed::new(queue, outwards), messages.clone()));
         let reader = tokio::spawn(reader::run(read, messages, outgoing.clone()));
         let incoming = Delayed::new(incoming, inwards);
-        let way_and_back = link.map_or(Duration::ZERO, |link| link.profile.latency_max() * 2);
-        let close_deadline = CLOSE_DEADLINE + way_and_back;
-        Self { incoming, outgoing, reader, close_deadline, traffic: Traffic::default() }
+        let close_deadline = CLOSE_DEADLINE + link.profile.latency_max() * 2;
+        let way = Way::Link(Linked { incoming, outgoing, reader, close_deadline });
+        Self { way, traffic: Traffic::default() }
     }
 
     /// The next event. After [`Event::Ended`] there is none worth waiting for. Nothing is lost when the future is
-    /// dropped.
+    /// dropped. Pings are answered while somebody waits here.
     pub async fn next(&mut self) -> Event {
-        match self.incoming.next().await {
-            Some(Incoming::Message { bytes, at, framed_bytes }) => {
+        let received = match &mut self.way {
+            Way::Direct(direct) => direct.next().await.map(|bytes| (framed_bytes(bytes.len(), 0), bytes)),
+            Way::Link(linked) => linked.next().await,
+        };
+        match received {
+            Ok((framed_bytes, bytes)) => {
                 self.traffic.received_bytes += bytes.len() as u64;
                 self.traffic.received_framed_bytes += framed_bytes as u64;
-                let at = if self.incoming.is_late() { time::now() } else { at };
-                Event::Message { bytes, at }
+                Event::Message { bytes, at: time::now() }
             }
-            Some(Incoming::Ended(ending)) => Event::Ended(ending),
-            None => Event::Ended(Ending::Lost("its tasks have ended".to_owned())),
+            Err(ending) => Event::Ended(ending),
         }
     }
 
@@ -164,15 +185,26 @@ impl Connection {
     pub async fn send(&mut self, bytes: Vec<u8>) {
         self.traffic.sent_bytes += bytes.len() as u64;
         self.traffic.sent_framed_bytes += framed_bytes(bytes.len(), MASK_BYTES) as u64;
-        drop(self.outgoing.send(Outgoing::Message(bytes)).await);
+        match &mut self.way {
+            Way::Direct(direct) => direct.send(bytes).await,
+            Way::Link(linked) => drop(linked.outgoing.send(Outgoing::Message(bytes)).await),
+        }
     }
 
     /// Says goodbye and waits a moment for the answer, so that the server need not wait for a deadline.
     pub async fn close(mut self, code: CloseCode) {
-        let deadline = self.close_deadline;
+        let deadline = match &self.way {
+            Way::Direct(_) => CLOSE_DEADLINE,
+            Way::Link(linked) => linked.close_deadline,
+        };
         let goodbye = async {
-            let close = Outgoing::Close { code: code.number(), reason: String::new() };
-            drop(self.outgoing.send(close).await);
+            match &mut self.way {
+                Way::Direct(direct) => direct.close(code).await,
+                Way::Link(linked) => {
+                    let close = Outgoing::Close { code: code.number(), reason: String::new() };
+                    drop(linked.outgoing.send(close).await);
+                }
+            }
             while let Event::Message { .. } = self.next().await {}
         };
         // Past the deadline hanging up is all that is left.
@@ -190,7 +222,18 @@ fn conditioner<T>(link: Link, direction: Direction, began: Micros) -> LinkCondit
     LinkConditioner::new(link.profile, link.seed, direction, began)
 }
 
-impl Drop for Connection {
+impl Linked {
+    /// A message and its size with framing, or how it ended.
+    async fn next(&mut self) -> Result<(usize, Vec<u8>), Ending> {
+        match self.incoming.next().await {
+            Some(Incoming::Message { bytes, framed_bytes }) => Ok((framed_bytes, bytes)),
+            Some(Incoming::Ended(ending)) => Err(ending),
+            None => Err(Ending::Lost("its tasks have ended".to_owned())),
+        }
+    }
+}
+
+impl Drop for Linked {
     fn drop(&mut self) {
         self.reader.abort();
     }

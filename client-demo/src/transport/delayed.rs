@@ -1,4 +1,4 @@
-//! A queue between tasks that may imitate a slow link.
+//! A queue between tasks that imitates a slow link.
 
 use tokio::sync::mpsc;
 
@@ -14,27 +14,22 @@ pub(super) trait OnWire {
     fn wire_bytes(&self) -> usize;
 }
 
-/// The receiving end of a bounded queue, with a link behind it if there is one.
+/// The receiving end of a bounded queue, with a link behind it.
 #[derive(Debug)]
 pub(super) struct Delayed<T> {
     queue: mpsc::Receiver<T>,
-    link: Option<LinkConditioner<T>>,
+    link: LinkConditioner<T>,
 }
 
 impl<T: OnWire> Delayed<T> {
-    pub(super) fn new(queue: mpsc::Receiver<T>, link: Option<LinkConditioner<T>>) -> Self {
+    pub(super) fn new(queue: mpsc::Receiver<T>, link: LinkConditioner<T>) -> Self {
         Self { queue, link }
-    }
-
-    /// Whether items come later than they were queued.
-    pub(super) fn is_late(&self) -> bool {
-        self.link.is_some()
     }
 
     /// The next item, or `None` when all senders are gone and nothing is on its way. Nothing is lost when the
     /// future is dropped.
     pub(super) async fn next(&mut self) -> Option<T> {
-        let Some(link) = &mut self.link else { return self.queue.recv().await };
+        let link = &mut self.link;
         let mut more = true;
         loop {
             if let Some(item) = link.poll(time::now()) {
@@ -72,8 +67,7 @@ mod tests {
         let (sender, receiver) = mpsc::channel(64);
         let profile: LinkProfile = "delay=5ms,jitter=5ms".parse().unwrap();
         let began = time::now();
-        let mut delayed =
-            Delayed::new(receiver, Some(LinkConditioner::new(profile, 1, Direction::Inwards, began)));
+        let mut delayed = Delayed::new(receiver, LinkConditioner::new(profile, 1, Direction::Inwards, began));
         for item in 0..50_u32 {
             sender.send(item).await.unwrap();
         }

@@ -1,4 +1,4 @@
-//! The client's WebSocket: the only module of this crate that knows fastwebsockets, hyper and rustls.
+//! The client's WebSocket: the only module of this crate that knows fastwebsockets, tungstenite, hyper and rustls.
 //!
 //! Binary messages with the time of their arrival come out, binary messages go in. It knows no session and
 //! looks into no message.
@@ -14,6 +14,8 @@ mod reader;
 mod writer;
 
 mod delayed;
+
+mod direct;
 
 mod connection;
 

@@ -1,18 +1,17 @@
-//! The reader task: frames in, whole binary messages with their time out.
+//! The reader task of a link that is imitated: frames in, whole binary messages out.
 //!
 //! It waits only for `read_frame`, which must never be dropped half-way, and for room in its bounded queue,
 //! which is how a slow owner makes the server wait.
 
 use fastwebsockets::{Frame, OpCode, WebSocketError, WebSocketRead};
+use tickwire_shared::CloseCode;
 use tickwire_shared::limits::SERVER_MESSAGE_BYTES_MAX;
-use tickwire_shared::{CloseCode, Micros};
 use tokio::sync::mpsc;
 
 use super::connect::ReadStream;
 use super::connection::Ending;
 use super::delayed::OnWire;
 use super::writer::Outgoing;
-use crate::time;
 
 /// Most fragments of one message.
 const FRAGMENTS_MAX: usize = 64;
@@ -23,7 +22,7 @@ const CONTROL_BYTES_MAX: usize = 125;
 #[derive(Debug)]
 pub(super) enum Incoming {
     /// A binary message.
-    Message { bytes: Vec<u8>, at: Micros, framed_bytes: usize },
+    Message { bytes: Vec<u8>, framed_bytes: usize },
     /// The last one.
     Ended(Ending),
 }
@@ -53,7 +52,6 @@ pub(super) async fn run(
             Ok(frame) => frame,
             Err(error) => break refuse(&error),
         };
-        let at = time::now();
         match frame.opcode {
             // A full queue means that the writer is stuck, and then a pong would be as well.
             OpCode::Ping => drop(replies.try_send(Outgoing::Pong(frame.payload.to_vec()))),
@@ -63,7 +61,7 @@ pub(super) async fn run(
             OpCode::Binary | OpCode::Continuation => match assembly.add(&frame) {
                 Ok(None) => {}
                 Ok(Some((bytes, framed_bytes))) => {
-                    let message = Incoming::Message { bytes, at, framed_bytes };
+                    let message = Incoming::Message { bytes, framed_bytes };
                     if messages.send(message).await.is_err() {
                         return;
                     }

@@ -178,9 +178,7 @@ impl Board {
     pub(super) fn publish(&self, status: Status, counters: &Counters, stages_micros: [u64; STAGES.len()]) {
         let mut notes = self.notes();
         notes.status = status;
-        for (histogram, micros) in notes.timing.stages.iter_mut().zip(stages_micros) {
-            histogram.add(micros);
-        }
+        notes.timing.took(stages_micros);
         notes.timing.recent.tick(stages_micros, counters.sent_bytes);
         if notes.until_counters == 0 || status.ended {
             notes.counters.clone_from(counters);

@@ -63,6 +63,8 @@ pub(super) fn text<P: Protocol>(hub: &Hub<P>) -> String {
     page.histogram("tick_duration_seconds", "Time per tick and stage.", &stages);
     let lateness = [(String::new(), &timing.lateness)];
     page.histogram("tick_lateness_seconds", "How long after their deadlines ticks began.", &lateness);
+    let whole = [(String::new(), &timing.whole)];
+    page.histogram("tick_whole_seconds", "Time per tick, all stages together.", &whole);
     let latest = timing.late_micros_max as f64 / 1e6;
     page.gauge("tick_lateness_max_seconds", "The latest begin of a tick since the start.", latest);
 

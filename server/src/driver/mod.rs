@@ -54,6 +54,9 @@ pub mod echo;
 #[doc(hidden)]
 pub mod fuzzing;
 
+#[doc(hidden)]
+pub mod sending;
+
 mod meter;
 
 mod watchdog;

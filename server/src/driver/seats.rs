@@ -87,9 +87,9 @@ impl<P: Protocol> Seats<P> {
         self.restless.push(client);
     }
 
-    /// Whether a sweep would read anybody.
-    pub(super) fn is_swept(&self) -> bool {
-        self.sweeper.as_ref().is_some_and(|sweeper| !sweeper.is_empty())
+    /// How many a sweep would read.
+    pub(super) fn swept(&self) -> usize {
+        self.sweeper.as_ref().map_or(0, Sweeper::len)
     }
 
     /// Reads what has arrived, into the inboxes.
@@ -157,6 +157,19 @@ impl<P: Protocol> Seats<P> {
         for sender in senders {
             restless.append(&mut sender.get_mut().unwrap_or_else(PoisonError::into_inner).congested);
         }
+    }
+
+    /// Messages in the order of the clients' ids, on this thread.
+    pub(super) fn send_each<'a>(&mut self, sends: impl Iterator<Item = (ClientId, &'a [u8])>) {
+        let Some(sender) = self.senders.first_mut() else { return };
+        let sender = sender.get_mut().unwrap_or_else(PoisonError::into_inner);
+        send_some(&self.seats, sends, sender);
+        self.restless.append(&mut sender.congested);
+    }
+
+    /// Whether every socket has taken all that it was given.
+    pub(super) fn is_clear(&self) -> bool {
+        self.seats.values().all(|seat| seat.downlink.writable())
     }
 
     /// A connection turned out to be a session's that was here before. To be called before its reading is taken over.

@@ -2,7 +2,8 @@
 //! the kernel until the next sweep, which learns in one system call which sockets have something.
 //!
 //! A tick applies what the last sweep before it found. The other ones only tell more exactly when something came, by
-//! which clients' clocks and round trips are measured: in the middle between two sweeps, on average.
+//! which clients' clocks and round trips are measured: in the middle between two sweeps, on average. A client that is told
+//! less exactly when its inputs came lets them leave earlier, to be safe.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -12,13 +13,18 @@ use tickwire_shared::{ClientId, Micros};
 
 use super::lending::{Lent, Progress};
 
-/// Sweeps per tick. With two, the time at which something came is known to a quarter of a tick; each one more wakes
-/// every room's thread once more per tick.
-pub(super) const SWEEPS_PER_TICK: u32 = 2;
+/// Sweeps per tick, by how many clients share them: each wakes the room's thread once more. With two, the time at which
+/// something came is known to a quarter of a tick, with eight to a sixteenth.
+pub(super) fn sweeps_per_tick(clients: usize) -> u32 {
+    const SWEEPS: std::ops::RangeInclusive<u32> = 2..=8;
+    const CLIENTS_PER_SWEEP: usize = 4;
+    let sweeps = u32::try_from(clients / CLIENTS_PER_SWEEP).unwrap_or(u32::MAX);
+    sweeps.clamp(*SWEEPS.start(), *SWEEPS.end())
+}
 /// Sockets that one system call tells of.
 const EVENTS_MAX: usize = 1024;
-/// What a sweep reads of one socket at least, in bytes: far more than an honest client sends between two.
-const BYTES_MIN: usize = 1024;
+/// What is read of one socket in a tick at least, in bytes: far more than an honest client sends.
+const BYTES_PER_TICK_MIN: usize = 2048;
 
 /// The sockets of one room.
 pub(super) struct Sweeper {
@@ -27,7 +33,7 @@ pub(super) struct Sweeper {
     readers: BTreeMap<ClientId, Lent>,
     /// Had more to read than they were allowed.
     unfinished: BTreeSet<ClientId>,
-    bytes_max: usize,
+    bytes_per_tick_max: usize,
     swept_at: Micros,
 }
 
@@ -37,21 +43,21 @@ impl Sweeper {
     /// # Errors
     /// When the system has no descriptor left.
     pub(super) fn new(bytes_per_s: u32, tick_hz: u16) -> std::io::Result<Self> {
-        let sweeps_per_s = u32::from(tick_hz.max(1)) * SWEEPS_PER_TICK;
         Ok(Self {
             poll: Poll::new()?,
             events: Events::with_capacity(EVENTS_MAX),
             readers: BTreeMap::new(),
             unfinished: BTreeSet::new(),
             // Twice the budget, so that it is the budget that speaks up and not this.
-            bytes_max: BYTES_MIN.max((bytes_per_s / sweeps_per_s) as usize * 2),
+            bytes_per_tick_max: BYTES_PER_TICK_MIN
+                .max((bytes_per_s / u32::from(tick_hz.max(1))) as usize * 2),
             swept_at: Micros(0),
         })
     }
 
-    /// Whether there is anything to sweep.
-    pub(super) fn is_empty(&self) -> bool {
-        self.readers.is_empty()
+    /// How many sockets it reads.
+    pub(super) fn len(&self) -> usize {
+        self.readers.len()
     }
 
     /// Reads this socket from now on; says whether it can.
@@ -75,9 +81,10 @@ impl Sweeper {
     pub(super) fn sweep(&mut self, heard: &mut Vec<ClientId>, now: Micros) {
         let age_micros = now.since(self.swept_at) / 2;
         self.swept_at = now;
+        let bytes_max = self.bytes_per_tick_max / sweeps_per_tick(self.readers.len()) as usize;
         for client in std::mem::take(&mut self.unfinished) {
             heard.push(client);
-            self.read(client, age_micros);
+            self.read(client, bytes_max, age_micros);
         }
         loop {
             // Interrupted, or out of memory: the next sweep is soon.
@@ -93,7 +100,7 @@ impl Sweeper {
                 if let (true, Some(lent)) = (event.is_read_closed(), self.readers.get(&client)) {
                     lent.socket().expect_end();
                 }
-                self.read(client, age_micros);
+                self.read(client, bytes_max, age_micros);
             }
             self.events = events;
             if count < EVENTS_MAX {
@@ -102,9 +109,9 @@ impl Sweeper {
         }
     }
 
-    fn read(&mut self, client: ClientId, age_micros: u64) {
+    fn read(&mut self, client: ClientId, bytes_max: usize, age_micros: u64) {
         let Some(lent) = self.readers.get_mut(&client) else { return };
-        match lent.read(self.bytes_max, age_micros) {
+        match lent.read(bytes_max, age_micros) {
             Progress::Drained => {}
             Progress::More => drop(self.unfinished.insert(client)),
             Progress::Ended => self.release(client),
@@ -150,6 +157,13 @@ mod tests {
     use tokio::task::JoinHandle;
 
     const CLIENT: ClientId = ClientId(7);
+    /// What one of the two sweeps reads that there are for a few clients.
+    const BYTES_MIN: usize = BYTES_PER_TICK_MIN / 2;
+
+    #[test]
+    fn the_more_there_are_the_more_often_they_are_looked_at() {
+        assert_eq!([0, 1, 12, 50, 5000].map(sweeps_per_tick), [2, 2, 3, 8, 8]);
+    }
 
     /// A reading that counts bytes, lent to a sweeper.
     struct Swept {
@@ -232,7 +246,7 @@ mod tests {
         swept.peer.write_all(&[1; 10]).await.expect("written");
         swept.sweep_until(10).await;
         swept.sweeper.release(CLIENT);
-        assert!(swept.sweeper.is_empty());
+        assert!(swept.sweeper.len() == 0);
         swept.peer.write_all(&[1; 10]).await.expect("written");
         drop(swept.peer);
         swept.task.await.expect("it ends with the connection");
@@ -271,7 +285,7 @@ mod tests {
     async fn until_empty(sweeper: &mut Sweeper) {
         for _ in 0..1000 {
             sweeper.sweep(&mut Vec::new(), Micros(5_000_000));
-            if sweeper.is_empty() {
+            if sweeper.len() == 0 {
                 return;
             }
             tokio::time::sleep(Duration::from_millis(5)).await;

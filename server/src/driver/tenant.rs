@@ -18,7 +18,7 @@ use super::recorder::Recorder;
 use super::rooms::Rooms;
 use super::seats::{Heard, Seats};
 use super::state_dir::StateDir;
-use super::sweep::{SWEEPS_PER_TICK, Sweeper};
+use super::sweep::{Sweeper, sweeps_per_tick};
 use super::worker::{Next, Tenant};
 use crate::host::{Crew, Event, Output, Room, Status};
 use crate::simulation::Game;
@@ -232,11 +232,13 @@ impl<G: Game> Runner<G> {
     /// The next tick, or a sweep before it.
     fn next_visit(&self) -> Micros {
         let deadline = self.pacer.deadline();
-        let left = SWEEPS_PER_TICK.saturating_sub(1 + self.sweeps);
-        if left == 0 || !self.seats.is_swept() {
+        let swept = self.seats.swept();
+        let sweeps = sweeps_per_tick(swept);
+        let left = sweeps.saturating_sub(1 + self.sweeps);
+        if left == 0 || swept == 0 {
             return deadline;
         }
-        let before = self.pacer.tick_micros() * u64::from(left) / u64::from(SWEEPS_PER_TICK);
+        let before = self.pacer.tick_micros() * u64::from(left) / u64::from(sweeps);
         Micros(deadline.0.saturating_sub(before))
     }
 

@@ -2,9 +2,11 @@
 
 use super::pacer::Started;
 
-/// Upper bounds of the tick histogram, in microseconds.
-pub(super) const TICK_BUCKETS_MICROS: [u64; 10] =
-    [100, 250, 500, 1_000, 2_500, 5_000, 10_000, 20_000, 33_333, 100_000];
+/// Upper bounds of the tick histograms, in microseconds: close enough to tell a p99 from them.
+pub(super) const TICK_BUCKETS_MICROS: [u64; 20] = [
+    100, 250, 500, 1_000, 1_500, 2_000, 2_500, 3_000, 4_000, 5_000, 6_500, 8_000, 10_000, 12_500, 16_000,
+    20_000, 25_000, 33_333, 50_000, 100_000,
+];
 /// The stages of a tick, in order.
 pub(super) const STAGES: [&str; 3] = ["hear", "step", "send"];
 
@@ -21,6 +23,8 @@ pub(super) struct Timing {
     pub(super) lateness: Histogram,
     /// Per stage.
     pub(super) stages: [Histogram; STAGES.len()],
+    /// All stages together.
+    pub(super) whole: Histogram,
     /// Of late. Of one room: it is not summed.
     pub(super) recent: Recent,
 }
@@ -65,6 +69,14 @@ impl Timing {
         self.lateness.add(started.late_micros);
     }
 
+    /// A tick took so long.
+    pub(super) fn took(&mut self, stages_micros: [u64; STAGES.len()]) {
+        for (histogram, micros) in self.stages.iter_mut().zip(stages_micros) {
+            histogram.add(micros);
+        }
+        self.whole.add(stages_micros.iter().sum());
+    }
+
     /// Puts another room's ticks on top.
     pub(super) fn add(&mut self, other: &Self) {
         self.late += other.late;
@@ -72,6 +84,7 @@ impl Timing {
         self.late_micros_max = self.late_micros_max.max(other.late_micros_max);
         self.lateness.add_all(&other.lateness);
         self.stages.iter_mut().zip(&other.stages).for_each(|(stage, more)| stage.add_all(more));
+        self.whole.add_all(&other.whole);
     }
 }
 
@@ -99,6 +112,17 @@ mod tests {
         assert!((recent.tick_micros - 600.0).abs() < 1.0 && (recent.tick_bytes - 50.0).abs() < 1.0);
         (0..1000).for_each(|_| recent.tick([0; 3], 50_000));
         assert!(recent.tick_micros < 1.0 && recent.tick_bytes < 1.0);
+    }
+
+    #[test]
+    fn a_tick_is_all_of_its_stages() {
+        let (mut timing, mut all) = (Timing::default(), Timing::default());
+        timing.took([60, 30, 20]);
+        timing.started(Started { late_micros: 300, skipped: 0 }, 200);
+        all.add(&timing);
+        all.add(&timing);
+        assert_eq!((all.whole.buckets[1], all.whole.sum_micros), (2, 220));
+        assert_eq!((all.lateness.buckets[2], all.late), (2, 2));
     }
 
     #[test]

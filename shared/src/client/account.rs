@@ -96,6 +96,8 @@ pub struct Stats {
     pub mismatches: u64,
     /// Checksums that were right.
     pub checksums: u64,
+    /// Checksums that were not compared, because only heads of frames are read.
+    pub checksums_skipped: u64,
     /// Frames that caught up after a pause.
     pub resyncs: u64,
     /// Happenings that nobody asked for in time.

@@ -286,6 +286,12 @@ impl Clock {
         self.margins.newest_eighths.map(|eighths| f32::from(eighths) / 8.0)
     }
 
+    /// How early inputs are meant to come at the least, besides what the way there takes at its worst.
+    #[must_use]
+    pub fn margin_wanted_micros(&self) -> u64 {
+        self.tick_micros() / MARGIN_DIVISOR as u64
+    }
+
     /// How unevenly frames arrive: the mean of how much later than the quickest they come.
     #[must_use]
     pub fn jitter_micros(&self) -> u64 {

@@ -12,11 +12,11 @@ use crate::id::{KindId, NetId};
 use crate::limits::HISTORY;
 use crate::schema::{Plan, View};
 use crate::tick::Tick;
-use crate::wire::bits::BitsError;
+use crate::wire::bits::{BitReader, BitsError};
 use crate::wire::cadence::{Cadences, Tier};
 use crate::wire::checksum::Checksum;
 use crate::wire::codec::CodecError;
-use crate::wire::frame::{InputAck, Move};
+use crate::wire::frame::{Header, InputAck, Move, Slots};
 use crate::wire::residual::Window;
 use crate::wire::tables::Tables;
 use crate::wire::update::{self, Step};
@@ -125,6 +125,22 @@ impl<S: DeserializeOwned> Replica<S> {
     /// The session goes on over another connection; Welcome says whom this client plays.
     pub(super) fn welcome_back(&mut self, avatar: Option<NetId>) {
         self.avatar = avatar;
+    }
+
+    /// Reads the head of a frame and forgets the rest: from then on this is no copy of anything, but its tick goes on.
+    /// Says besides whether there was a checksum, which nobody can compare then.
+    ///
+    /// # Errors
+    /// [`FrameError`] when the bytes do not begin as a frame.
+    pub(super) fn skim(&mut self, bytes: &[u8]) -> Result<(FrameSummary, bool), FrameError> {
+        let header = Header::read(&mut BitReader::new(bytes))?;
+        self.tick = self.tick.expand(header.tick_low);
+        if let Some(avatar) = header.avatar {
+            self.avatar = avatar;
+        }
+        let resync = matches!(header.slots, Slots::Resync | Slots::Reset);
+        let summary = FrameSummary { tick: self.tick, ack: header.ack, resync, ..FrameSummary::default() };
+        Ok((summary, header.checksum))
     }
 
     /// Applies what [`Self::stage`] read from this same replica.

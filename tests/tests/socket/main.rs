@@ -50,6 +50,10 @@ mod drain;
 
 mod resuming;
 
+mod swarms;
+
+mod capacity;
+
 mod command_line;
 
 mod reloading;

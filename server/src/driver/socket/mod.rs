@@ -40,6 +40,11 @@ pub(super) use plain::Plain;
 #[cfg(test)]
 pub(super) use plain::PlainRead;
 
+/// The writing of a socket without TLS, whoever reads it.
+pub(super) fn plain_writing(socket: std::sync::Arc<Plain>) -> stream::WriteHalf {
+    stream::WriteHalf::Plain(socket)
+}
+
 /// Which kind of message a subprotocol uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {

@@ -1,0 +1,229 @@
+//! The two programs of a probe: the server is this one again, the clients are `tickwire-demo bots`. They end with whoever started
+//! them, and are counted by what the system says of them.
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+
+use super::{CapacityArgs, RAMP_PER_S, now};
+
+/// How far a client sees, in metres: the arena's size follows from that.
+const VIEW_RADIUS_M: u16 = 64;
+/// Of the arena, in metres.
+const SIZE_M: std::ops::RangeInclusive<f64> = 50.0..=4000.0;
+/// Descriptors that the programs need besides one for each client.
+const DESCRIPTORS_BESIDES: u64 = 200;
+/// Length of a unit of the system's CPU times, in seconds (`getconf CLK_TCK` is 100 wherever this runs).
+const CLOCK_TICK_S: f64 = 0.01;
+
+/// Where they are and what they may use.
+pub(super) struct Programs {
+    server: PathBuf,
+    bots: PathBuf,
+    cores: Option<Cores>,
+}
+
+/// Who gets which cores.
+struct Cores {
+    server: CpuSet,
+    others: CpuSet,
+}
+
+/// A running program. It ends when this is dropped.
+pub(super) struct Running(Option<Child>);
+
+/// Where the server of a probe listens.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Addresses {
+    pub(super) public: SocketAddr,
+    pub(super) admin: SocketAddr,
+}
+
+impl Programs {
+    /// Finds them, or says how to make them.
+    pub(super) fn find(args: &CapacityArgs) -> Result<Self, String> {
+        let server =
+            std::env::current_exe().map_err(|error| format!("this program cannot find itself: {error}"))?;
+        let beside = server.parent().unwrap_or(Path::new(".")).join("tickwire-demo");
+        let bots = args.bots.clone().unwrap_or(beside);
+        if !bots.is_file() {
+            return Err(format!(
+                "{} is not there: build it with `cargo build --release -p tickwire-demo`, or name it by --bots",
+                bots.display()
+            ));
+        }
+        allow_descriptors(args.most.max(args.clients.unwrap_or(0)) as u64 + DESCRIPTORS_BESIDES)?;
+        let cores = args.pin.map(Cores::new).transpose()?;
+        if let Some(cores) = &cores {
+            // This program itself must not take from the server.
+            cores.take(&cores.others)?;
+        }
+        Ok(Self { server, bots, cores })
+    }
+
+    /// A server with an arena in which so many clients see as many entities as asked for.
+    pub(super) fn start_server(
+        &self,
+        args: &CapacityArgs,
+        clients: usize,
+        at: Addresses,
+    ) -> Result<Running, String> {
+        let mut command = Command::new(&self.server);
+        command.args(["serve", "--bots", "0", "--drones", "0"]);
+        let mut flag = |name: &str, value: &dyn std::fmt::Display| {
+            command.args([name, &value.to_string()]);
+        };
+        flag("--listen", &at.public);
+        flag("--admin-listen", &at.admin);
+        flag("--tick-hz", &args.tick_hz);
+        flag("--size-m", &size_m(clients, args.visible));
+        flag("--view-radius-m", &VIEW_RADIUS_M);
+        flag("--room-capacity", &(clients + 1));
+        flag("--connections-max", &(clients + 10).max(100));
+        command.env("RUST_LOG", "error").env_remove("PORT");
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::inherit());
+        if let Some(cores) = &self.cores {
+            cores.take(&cores.server)?;
+        }
+        let child = command.spawn().map_err(|error| format!("{}: {error}", self.server.display()));
+        if let Some(cores) = &self.cores {
+            cores.take(&cores.others)?;
+        }
+        Ok(Running(Some(child?)))
+    }
+
+    /// So many clients.
+    pub(super) fn start_bots(
+        &self,
+        args: &CapacityArgs,
+        clients: usize,
+        at: SocketAddr,
+    ) -> Result<Running, String> {
+        let mut command = Command::new(&self.bots);
+        command.args(["bots", &at.to_string(), "--json", "--clients", &clients.to_string()]);
+        command.args(["--seconds", &args.seconds.to_string(), "--ramp", &format!("{RAMP_PER_S}/s")]);
+        command.args(["--input-rate", &args.input_rate.to_string()]);
+        command.args(["--decode-share", &args.decode_share.to_string()]);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let child = command.spawn().map_err(|error| format!("{}: {error}", self.bots.display()))?;
+        Ok(Running(Some(child)))
+    }
+}
+
+impl Cores {
+    fn new(core: usize) -> Result<Self, String> {
+        let allowed = sched_getaffinity(None).map_err(|error| format!("--pin: {error}"))?;
+        let mut server = CpuSet::new();
+        if core >= CpuSet::MAX_CPU || !allowed.is_set(core) {
+            return Err(format!("--pin {core}: this program may not use that core"));
+        }
+        server.set(core);
+        let mut others = allowed;
+        others.unset(core);
+        if others.count() == 0 {
+            return Err("--pin: no core is left for the clients".to_owned());
+        }
+        Ok(Self { server, others })
+    }
+
+    /// For this thread, and what it starts from now on.
+    fn take(&self, cores: &CpuSet) -> Result<(), String> {
+        sched_setaffinity(None, cores).map_err(|error| format!("--pin: {error}"))
+    }
+}
+
+impl Running {
+    /// CPU time, user and system, in seconds.
+    pub(super) fn cpu_s(&self) -> Option<f64> {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.0.as_ref()?.id())).ok()?;
+        let mut fields = stat.rsplit_once(')')?.1.split_whitespace().skip(11);
+        let (user, system) = (fields.next()?.parse::<f64>().ok()?, fields.next()?.parse::<f64>().ok()?);
+        Some((user + system) * CLOCK_TICK_S)
+    }
+
+    /// Resident memory, in MiB.
+    pub(super) fn resident_mib(&self) -> Option<f64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.0.as_ref()?.id())).ok()?;
+        let line = status.lines().find(|line| line.starts_with("VmRSS:"))?;
+        Some(line.split_whitespace().nth(1)?.parse::<f64>().ok()? / 1024.0)
+    }
+
+    pub(super) fn is_over(&mut self) -> bool {
+        self.0.as_mut().is_none_or(|child| !matches!(child.try_wait(), Ok(None)))
+    }
+
+    /// What it printed, unless it takes too long.
+    pub(super) fn output(mut self, within: Duration) -> Result<Output, String> {
+        let began = now();
+        while !self.is_over() {
+            if began.elapsed() > within {
+                return Err(format!("the clients did not end within {} s", within.as_secs()));
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        let child = self.0.take().ok_or("it was never started")?;
+        child.wait_with_output().map_err(|error| error.to_string())
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.0 {
+            // Perhaps it is over already.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+impl Addresses {
+    /// Two ports of this machine.
+    pub(super) fn new(port: Option<u16>) -> Result<Self, String> {
+        let at = |port| SocketAddr::from(([127, 0, 0, 1], port));
+        if let Some(port) = port {
+            return Ok(Self {
+                public: at(port),
+                admin: at(port.checked_add(1).ok_or("--port is too large")?),
+            });
+        }
+        let free = || TcpListener::bind(at(0)).map_err(|error| format!("no port is free: {error}"));
+        // Both are held until both are known.
+        let (one, other) = (free()?, free()?);
+        let address = |listener: &TcpListener| listener.local_addr().map_err(|error| error.to_string());
+        Ok(Self { public: address(&one)?, admin: address(&other)? })
+    }
+}
+
+/// Of the square in which so many are spread so that each sees as many as asked for.
+fn size_m(clients: usize, visible: u16) -> u32 {
+    let radius = f64::from(VIEW_RADIUS_M);
+    let area = std::f64::consts::PI * radius * radius * clients as f64 / f64::from(visible);
+    area.sqrt().clamp(*SIZE_M.start(), *SIZE_M.end()) as u32
+}
+
+fn allow_descriptors(wanted: u64) -> Result<(), String> {
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    if current.is_none_or(|current| current >= wanted) {
+        return Ok(());
+    }
+    let too_few = || format!("{wanted} descriptors are needed; allow more with `ulimit -n {wanted}` as root");
+    if maximum.is_some_and(|maximum| maximum < wanted) {
+        return Err(too_few());
+    }
+    setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), maximum }).map_err(|_| too_few())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_arena_is_as_large_as_the_view_takes() {
+        assert_eq!(size_m(1500, 60), 567);
+        assert_eq!(size_m(10, 2000), 50);
+    }
+}

@@ -1,0 +1,44 @@
+//! `tickwire-server bench`: how much this server carries on this machine, with a verdict. A part of the binary: the library
+//! knows nothing of it.
+
+mod core;
+
+mod send;
+
+mod capacity;
+
+use std::process::ExitCode;
+
+use clap::Subcommand;
+
+/// What can be measured.
+#[derive(Subcommand)]
+pub(crate) enum Bench {
+    /// What one tick costs without sockets, stage by stage: CPU time, allocations, bytes
+    #[command(after_help = "Example: tickwire-server bench core --scene interest --json core.json")]
+    Core(core::CoreArgs),
+    /// What the send stage of a tick costs, framing and writing, beside plain writes of the same bytes in the same run
+    #[command(after_help = "Example: tickwire-server bench send --clients 500 --ratio-max 1.25")]
+    Send(send::SendArgs),
+    /// How many clients: starts a server, lets ever more real clients play on it, and says where it breaks and what broke
+    #[command(
+        after_help = "Example: tickwire-server bench capacity --find-max --p99 10ms --tick-hz 30\n         \
+                            tickwire-server bench capacity --clients 500 --p99 10ms --json result.json\n\n\
+                            The clients are `tickwire-demo bots`: cargo build --release -p tickwire-server -p tickwire-demo"
+    )]
+    Capacity(Box<capacity::CapacityArgs>),
+}
+
+/// Runs it; the error is the exit code.
+pub(crate) fn run(bench: Bench) -> Result<(), ExitCode> {
+    match bench {
+        Bench::Core(args) => core::run(&args).map_err(fail),
+        Bench::Send(args) => send::run(&args).map_err(fail),
+        Bench::Capacity(args) => capacity::run(&args),
+    }
+}
+
+fn fail(why: String) -> ExitCode {
+    eprintln!("tickwire-server: {why}");
+    ExitCode::FAILURE
+}
