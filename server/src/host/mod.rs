@@ -25,6 +25,8 @@ mod resuming;
 
 mod resting;
 
+pub mod inspecting;
+
 mod saved;
 
 pub mod recording;

@@ -146,6 +146,12 @@ pub trait SymbolSink {
 
     /// The low `count` bits of `value`, at most 32.
     fn raw(&mut self, value: u32, count: u32);
+
+    /// What follows is of this field, until the next one. For whoever wants to know what each of them takes.
+    #[inline]
+    fn field(&mut self, field: &FieldPlan) {
+        let _ = field;
+    }
 }
 
 /// Symbols as words of prefix codes.

@@ -57,7 +57,10 @@ pub fn write<S: SymbolSink>(
     let context = residual::motion(kind.lead(view), window).context();
     if step == Step::Cut {
         out.symbol(Model::Mask, context, MASK_CUT);
-        kind.seen(view).for_each(|field| residual::write_absolute(field, state, out));
+        for field in kind.seen(view) {
+            out.field(field);
+            residual::write_absolute(field, state, out);
+        }
         return;
     }
     let mut predicted = [0; COLUMNS_MAX];
@@ -74,6 +77,7 @@ pub fn write<S: SymbolSink>(
     }
     for field in kind.seen(view) {
         if misses.next(field.group) {
+            out.field(field);
             residual::write(field, window, &predicted, state, out);
         }
     }

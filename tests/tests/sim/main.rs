@@ -19,4 +19,5 @@ mod slow_clients;
 mod storm;
 mod tag;
 mod unseen;
+mod why;
 mod wide;
