@@ -28,8 +28,11 @@ mod auth;
 
 mod recording;
 
+mod inspector;
+
 pub use auth::{AuthMode, AuthSection};
 pub use error::ConfigError;
+pub use inspector::InspectorSection;
 pub use limits::Limits;
 pub use proxy::{ForwardedHeader, ProxyProtocol, ProxySection};
 pub use recording::RecordingSection;
@@ -102,6 +105,8 @@ pub struct Config {
     pub auth: AuthSection,
     /// The flight recorder.
     pub recording: RecordingSection,
+    /// The inspector on the admin port.
+    pub inspector: InspectorSection,
     /// The demo game.
     pub arena: ArenaSection,
 }
@@ -186,6 +191,7 @@ impl Default for Config {
             proxy: ProxySection::default(),
             auth: AuthSection::default(),
             recording: RecordingSection::default(),
+            inspector: InspectorSection::default(),
             arena: ArenaSection::default(),
         }
     }
@@ -279,6 +285,7 @@ impl Config {
         self.proxy.validate()?;
         self.auth.validate(self.is_public())?;
         self.recording.validate()?;
+        self.inspector.validate()?;
         within("arena.size_m", self.arena.size_m, *SIZE_M.start(), *SIZE_M.end())?;
         within("arena.bots", self.arena.bots, 0, 1000)?;
         within("arena.drones", self.arena.drones, 0, 10_000)?;

@@ -193,6 +193,9 @@ struct ConfigArgs {
     /// Records every room into files in this folder, for `replay`.
     #[arg(long, value_name = "DIR")]
     record_dir: Option<PathBuf>,
+    /// Let the inspector pause rooms and step them tick by tick; for development.
+    #[arg(long)]
+    allow_pause: bool,
     /// Sessions at once [default: 5000].
     #[arg(long, value_name = "N")]
     connections_max: Option<usize>,
@@ -240,6 +243,7 @@ impl ConfigArgs {
             ("auth.jwks_file", path(self.auth_jwks)),
             ("auth.audience", self.auth_audience.map(Value::from)),
             ("recording.dir", path(self.record_dir)),
+            ("inspector.allow_pause", self.allow_pause.then(|| Value::from(true))),
             ("tick_hz", number(self.tick_hz.map(u64::from))),
             ("arena.bots", number(self.bots.map(u64::from))),
             ("arena.drones", number(self.drones.map(u64::from))),

@@ -6,6 +6,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tickwire_shared::{ClientId, Close, Tick};
 
+use super::hold::Hold;
+use super::questions::Questions;
 use super::timing::{STAGES, Timing};
 use crate::host::{Counters, Status};
 
@@ -25,6 +27,8 @@ pub(super) struct Board {
     commands: Mutex<Vec<Command>>,
     /// Whether there are any, so that a tick need not lock.
     commanded: AtomicBool,
+    questions: Questions,
+    hold: Hold,
 }
 
 /// What an operator wants of a room.
@@ -64,6 +68,10 @@ struct Notes {
 pub(super) struct RoomView {
     pub(super) order: Order,
     pub(super) asleep: bool,
+    /// Whether an operator has stopped it.
+    pub(super) paused: bool,
+    /// Questions answered about it, and the microseconds that took.
+    pub(super) answers: (u64, u64),
     pub(super) status: Status,
     pub(super) counters: Counters,
     pub(super) timing: Timing,
@@ -86,6 +94,8 @@ impl Board {
             asleep: AtomicBool::new(false),
             commands: Mutex::default(),
             commanded: AtomicBool::new(false),
+            questions: Questions::default(),
+            hold: Hold::default(),
             notes: Mutex::new(Notes {
                 status,
                 counters: Counters::default(),
@@ -105,6 +115,14 @@ impl Board {
 
     pub(super) fn order(&self) -> &Order {
         &self.order
+    }
+
+    pub(super) fn questions(&self) -> &Questions {
+        &self.questions
+    }
+
+    pub(super) fn hold(&self) -> &Hold {
+        &self.hold
     }
 
     pub(super) fn tick_hz(&self) -> u16 {
@@ -131,6 +149,12 @@ impl Board {
     pub(super) fn to_be_woken(&self) -> Option<usize> {
         fence(Ordering::SeqCst);
         self.asleep.swap(false, Ordering::SeqCst).then(|| self.worker.load(Ordering::SeqCst))
+    }
+
+    /// For whoever has asked a room that sleeps, which goes on sleeping: the worker to be told.
+    pub(super) fn sleeps_with(&self) -> Option<usize> {
+        fence(Ordering::SeqCst);
+        self.asleep.load(Ordering::SeqCst).then(|| self.worker.load(Ordering::SeqCst))
     }
 
     /// Leaves a command for the next tick.
@@ -184,11 +208,18 @@ impl Board {
         self.notes().counters.clone_from(counters);
     }
 
+    /// Between ticks.
+    pub(super) fn publish_status(&self, status: Status) {
+        self.notes().status = status;
+    }
+
     pub(super) fn view(&self) -> RoomView {
         let Notes { status, counters, timing, .. } = self.notes().clone();
         RoomView {
             order: self.order.clone(),
             asleep: self.asleep.load(Ordering::Relaxed),
+            paused: self.hold.is_paused(),
+            answers: self.questions.answers(),
             status,
             counters,
             timing,

@@ -12,7 +12,7 @@ use super::visitors::TooMany;
 
 /// Everything that is counted, now.
 pub(super) fn text<P: Protocol>(hub: &Hub<P>) -> String {
-    let Totals { counters, timing } = hub.rooms.totals();
+    let Totals { counters, timing, answers } = hub.rooms.totals();
     let rooms = hub.rooms.views();
     let mut page = Page(String::new());
     page.gauge("rooms", "Rooms.", rooms.len());
@@ -46,6 +46,10 @@ pub(super) fn text<P: Protocol>(hub: &Hub<P>) -> String {
     let missed = hub.recordings.missed_ticks();
     page.counter("recording_missed_ticks_total", "Ticks left out of recordings.", &[("", missed)]);
     page.tick_durations(&timing);
+    page.counter("inspections_total", "Questions of inspectors to rooms.", &[("", answers.0)]);
+    let took = "Time that rooms took to answer inspectors, between ticks.";
+    page.head("inspection_seconds_total", took, "counter");
+    page.line(format_args!("tickwire_inspection_seconds_total {}", answers.1 as f64 / 1e6));
 
     let tally = &hub.tally;
     page.counter("connections_total", "TCP connections accepted.", &[("", tally.accepted.total())]);

@@ -31,6 +31,10 @@ mod http;
 
 mod operator;
 
+mod inspector;
+
+mod foreign;
+
 mod peer;
 
 mod upgrade;
@@ -64,6 +68,10 @@ mod wanted;
 mod rooms;
 
 mod board;
+
+mod questions;
+
+mod hold;
 
 mod worker;
 

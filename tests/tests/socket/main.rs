@@ -54,6 +54,7 @@ mod tokens;
 mod owners;
 
 mod hooks;
+mod inspector;
 
 mod forwarded;
 
