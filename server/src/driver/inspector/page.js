@@ -420,7 +420,8 @@ async function askWhy() {
 
 function showWhy() {
   const { client, entity, why, now } = state;
-  const name = state.clients.find(other => other.client === client)?.name || `client ${client}`;
+  const known = state.clients.find(other => other.client === client);
+  const name = known?.name || `client ${client}`;
   $('whom').textContent = client !== null && entity !== null ? `${name} and entity ${entity}` : '';
   if (client === null || entity === null) {
     const hint = client === null ? 'Choose a client: in the list above the map, or below in the table.' : `Click an entity on the map to see why ${name} is told of it, or is not.`;
@@ -428,7 +429,7 @@ function showWhy() {
     return;
   }
   if (why === null) return;
-  $('because').replaceChildren(...explain(why, { make, name, hz: now?.tick_hz ?? 30 }));
+  $('because').replaceChildren(...explain(why, { make, name, hz: now?.tick_hz ?? 30, client: known }));
 }
 
 // ---- it begins

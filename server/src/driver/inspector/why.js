@@ -33,7 +33,7 @@ function verdict(why, name) {
 }
 
 /** Every rule in order: `pass`, `fail`, `part` or `moot`, its name, and why. */
-function chain(why) {
+function chain(why, client) {
   const { rule, standing } = why;
   const failed = ['gone', 'avatar', 'too_far', 'hidden'].indexOf(rule);
   const state = place => (failed === -1 || place < failed ? 'pass' : place === failed ? 'fail' : 'moot');
@@ -53,17 +53,26 @@ function chain(why) {
     [state(3), 'may_see', rule === 'hidden' ? "the game's rule says no" : "the game's rule says yes"],
     [failed === -1 ? 'pass' : 'moot', 'audience', fields[why.audience]],
     [bandwidth, 'budget', words[standing] ?? ''],
+    link(client, failed),
   ];
+}
+
+/** Whether it can be told anything at all now. */
+function link(client, failed) {
+  if (failed !== -1 || !client) return ['moot', 'link', ''];
+  if (client.away_ms !== null) return ['part', 'link', `away for ${(client.away_ms / 1000).toFixed(0)} s: it is told nothing until it comes back`];
+  if (client.paused_ms !== null) return ['part', 'link', `paused for ${(client.paused_ms / 1000).toFixed(1)} s: it has not acknowledged what it was sent`];
+  return ['pass', 'link', 'takes frames'];
 }
 
 const SIGNS = { pass: '✓', fail: '✗', part: '◐', moot: '·' };
 
 /** The elements that say it. */
-export function explain(why, { make, name, hz }) {
+export function explain(why, { make, name, hz, client }) {
   if (why.missing) return [make('p', { className: 'verdict bad', text: 'Not there' }), make('p', { text: why.missing })];
   const [title, kind, words] = verdict(why, name);
   const elements = [make('p', { className: `verdict ${kind}`, text: title, id: 'verdict' }), make('p', { text: `${why.kind} ${why.entity}: ${words}` })];
-  elements.push(make('ol', { className: 'chain' }, ...chain(why).map(([state, rule, text]) =>
+  elements.push(make('ol', { className: 'chain' }, ...chain(why, client).map(([state, rule, text]) =>
     make('li', { className: state, title: state === 'moot' ? 'not asked any more' : '' },
       make('span', { text: SIGNS[state] }), make('b', { text: rule }), make('span', { text: state === 'moot' ? '' : text })))));
   if (why.state_of !== null) {
