@@ -7,13 +7,14 @@ import { browse, serve } from './world.mjs';
 
 const PICTURES = process.env.TICKWIRE_PICTURES;
 let browser, server, admin, player, page;
+const PLAYER = /ann|guest/;
 const problems = [], asked = new Set();
 
 before(async () => {
   server = await serve(0, ['--bots', '4', '--drones', '60', '--view-radius-m', '45', '--allow-pause']);
   admin = `http://127.0.0.1:${await server.admin()}`;
   browser = await browse();
-  // Somebody plays, whichever page the server has.
+  // Somebody plays, whichever page the server has: the small one calls everybody a guest.
   player = await (await browser.newContext({ viewport: { width: 500, height: 400 } })).newPage();
   await player.goto(`http://127.0.0.1:${server.port}/?name=ann`);
   page = await (await browser.newContext({ viewport: { width: 1440, height: 1250 }, deviceScaleFactor: 1 })).newPage();
@@ -76,7 +77,7 @@ test('it lists rooms and clients, and draws the world', async () => {
   await until('a map with a player', now => now.clients >= 1 && now.drawn > 30 && now.points > 4);
   const rooms = await page.locator('#rooms tbody tr td:first-child').allTextContents();
   assert.deepEqual(rooms, ['main']);
-  assert.match(await page.locator('#people tbody').textContent(), /ann/);
+  assert.match(await page.locator('#people tbody').textContent(), PLAYER);
   const first = await stats();
   assert.equal(first.map.eye, null);
   assert.ok(first.map.entities.every(entity => entity.standing === undefined));
@@ -112,7 +113,7 @@ test('a paused room stands still, and steps', async () => {
 
 test('it says why an entity is seen and why another is not', async () => {
   // Everything stands still, so that a click hits what it aims at.
-  await page.locator('#people tbody tr', { hasText: 'ann' }).first().click();
+  await page.locator('#people tbody tr', { hasText: PLAYER }).first().click();
   const { map, client } = await until('the world as a client sees it', now => now.map?.eye);
   assert.equal(map.eye.client, client);
   const seen = alone(map.entities, entity => entity.standing === 'told');
@@ -167,7 +168,7 @@ test('it goes on, and sends somebody away', async () => {
   await until('ticks', now => now.tick > on.tick + 10);
   await until('somebody', now => now.clients >= 1);
   page.once('dialog', dialog => dialog.accept());
-  await page.locator('#people tbody tr', { hasText: 'ann' }).getByRole('button', { name: 'Kick' }).first().click();
+  await page.locator('#people tbody tr', { hasText: PLAYER }).getByRole('button', { name: 'Kick' }).first().click();
   await page.locator('#close-list', { hasText: '4007' }).waitFor({ timeout: 20000 });
 });
 
