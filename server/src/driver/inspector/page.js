@@ -85,6 +85,7 @@ function say(words, isKept = false) {
   $('said').hidden = words === null && silent === 0;
   if (words === null) return;
   $('said').textContent = words;
+  $('said').classList.remove('fine');
   $('said').hidden = false;
   silent = isKept ? setTimeout(() => { silent = 0; $('said').hidden = true; }, 6000) : 0;
 }
@@ -96,7 +97,8 @@ async function act(method, path, body) {
       method, headers: { 'content-type': 'application/json' }, body: body === undefined ? undefined : JSON.stringify(body),
     });
     const words = (await response.text()).trim();
-    say(response.ok ? `${method} ${path}: ${words}` : words, true);
+    say(response.ok ? `Done with the next tick: ${method} ${path}` : words, true);
+    $('said').classList.toggle('fine', response.ok);
   } catch (error) {
     say(`That did not reach the server: ${error.message}`, true);
   }
@@ -262,7 +264,7 @@ function showPlots() {
   // As much as there is, from half a minute on.
   const span = Math.min(SPAN_MS, Math.max(30_000, (points.at(-1)?.at ?? 0) - (points[0]?.at ?? 0)));
   const plot = (id, of, options) => layers($(id), points.map(point => ({ at: point.at, values: of(point) })), { span, ...options });
-  plot('stages', point => point.stages, { colours: stages, names, unit: ' ms', mark: { value: 1000 / now.tick_hz, colour: colour('--bad') } });
+  plot('stages', point => point.stages, { colours: stages, names, mark: { value: 1000 / now.tick_hz, colour: colour('--bad') } });
   plot('sent', point => [point.sent], { colours: [colour('--accent')] });
   plot('late', point => point.late, { colours: [colour('--warn'), colour('--bad')], names: ['late', 'skipped'] });
   const first = snapshots[0];

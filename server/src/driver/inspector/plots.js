@@ -24,7 +24,7 @@ export function round(value) {
 
 const words = value => (value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value >= 1 ? value.toFixed(2) : value.toPrecision(2)).replace(/\.0+$/, '');
 
-function frame(g, width, height, top, unit) {
+function frame(g, width, height, top) {
   const box = { left: 38, right: width - 4, top: 8, bottom: height - 16 };
   g.font = '11px system-ui, sans-serif';
   g.fillStyle = colour('--quiet');
@@ -38,19 +38,19 @@ function frame(g, width, height, top, unit) {
     g.moveTo(box.left, y);
     g.lineTo(box.right, y);
     g.stroke();
-    g.fillText(words(top * share) + (share === 1 ? unit : ''), box.left - 5, y);
+    g.fillText(words(top * share), box.left - 5, y);
   }
   return box;
 }
 
 /** Layers on top of each other over time. `points` are oldest first, each `{ at, values }`; time in ms. */
-export function layers(canvas, points, { colours, span, unit = '', names = [], mark = null }) {
+export function layers(canvas, points, { colours, span, names = [], mark = null }) {
   const drawing = sharp(canvas);
   if (!drawing) return;
   const { g, width, height } = drawing;
   const sums = points.map(({ values }) => values.reduce((sum, value) => sum + value, 0));
   const top = round(Math.max(...sums, 0) * 1.05);
-  const box = frame(g, width, height, top, unit);
+  const box = frame(g, width, height, top);
   const end = points.at(-1)?.at ?? 0;
   const x = at => box.right - ((end - at) / span) * (box.right - box.left);
   const y = value => box.bottom - Math.min(1, value / top) * (box.bottom - box.top);
@@ -92,7 +92,7 @@ export function bars(canvas, labels, stacks, { colours, names = [] }) {
   const { g, width, height } = drawing;
   const sums = stacks.map(parts => parts.reduce((sum, part) => sum + part, 0));
   const top = round(Math.max(...sums, 0) * 1.05);
-  const box = frame(g, width, height, top, '');
+  const box = frame(g, width, height, top);
   const step = (box.right - box.left) / labels.length;
   g.textAlign = 'center';
   labels.forEach((label, index) => {
