@@ -208,7 +208,7 @@ async fn clients<P: Protocol>(
     Extension(desk): Desked,
     Path(room): Path<String>,
 ) -> Response {
-    ask(&hub, &desk, &room, Inquiry::Clients { after: ClientId(0) }).await
+    ask(&hub, &desk, &room, Inquiry::Clients { after: None }).await
 }
 
 async fn more_clients<P: Protocol>(
@@ -216,7 +216,7 @@ async fn more_clients<P: Protocol>(
     Extension(desk): Desked,
     Path((room, after)): Path<(String, u32)>,
 ) -> Response {
-    ask(&hub, &desk, &room, Inquiry::Clients { after: ClientId(after) }).await
+    ask(&hub, &desk, &room, Inquiry::Clients { after: Some(ClientId(after)) }).await
 }
 
 async fn map<P: Protocol>(

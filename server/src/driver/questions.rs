@@ -74,11 +74,9 @@ impl Questions {
 
 #[cfg(test)]
 mod tests {
-    use tickwire_shared::ClientId;
-
     use super::*;
 
-    const INQUIRY: Inquiry = Inquiry::Clients { after: ClientId(0) };
+    const INQUIRY: Inquiry = Inquiry::Clients { after: None };
 
     #[test]
     fn so_many_wait_and_those_who_left_do_not_count() {

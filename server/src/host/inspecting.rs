@@ -30,8 +30,8 @@ pub const ENTITIES_MAX: usize = 10_000;
 pub enum Inquiry {
     /// How the clients fare, [`CLIENTS_MAX`] of them.
     Clients {
-        /// Only those with higher numbers.
-        after: ClientId,
+        /// Only those with higher numbers than this.
+        after: Option<ClientId>,
     },
     /// Where everything is.
     Map {
@@ -78,8 +78,8 @@ impl<G: Game> Room<G> {
         found.unwrap_or(Err(NoFindings::Panic))
     }
 
-    fn list_clients(&self, after: ClientId, now: Micros) -> ClientList {
-        let mut others = self.clients.iter().filter(|(id, _)| **id > after);
+    fn list_clients(&self, after: Option<ClientId>, now: Micros) -> ClientList {
+        let mut others = self.clients.iter().filter(|(id, _)| Some(**id) > after);
         let clients = others.by_ref().take(CLIENTS_MAX);
         ClientList {
             clients: clients

@@ -284,8 +284,8 @@ fn who_is_not_there_is_said_so() {
     assert_eq!(ask(Inquiry::Why { client: id, entity: NetId(0) }), Err(NoFindings::Entity));
     let Ok(Findings::Map(map)) = ask(Inquiry::Map { client: None }) else { panic!("no map") };
     assert!(map.eye.is_none() && map.entities.iter().all(|entity| entity.standing.is_none()));
-    let Ok(Findings::Clients(list)) = ask(Inquiry::Clients { after: ClientId(0) }) else { panic!("no list") };
+    let Ok(Findings::Clients(list)) = ask(Inquiry::Clients { after: None }) else { panic!("no list") };
     assert_eq!((list.clients.len(), list.more, list.clients[0].name.as_str()), (1, false, "one"));
-    let Ok(Findings::Clients(list)) = ask(Inquiry::Clients { after: id }) else { panic!("no list") };
+    let Ok(Findings::Clients(list)) = ask(Inquiry::Clients { after: Some(id) }) else { panic!("no list") };
     assert!(list.clients.is_empty());
 }
