@@ -30,6 +30,8 @@ mod metrics;
 
 mod recording;
 
+mod inspector;
+
 mod keys;
 
 mod layers;
@@ -42,6 +44,7 @@ mod reference;
 
 pub use auth::{AuthMode, AuthSection};
 pub use error::ConfigError;
+pub use inspector::InspectorSection;
 pub use layers::Flags;
 pub use limits::Limits;
 pub use log::{LogFormat, LogSection};
@@ -130,6 +133,8 @@ pub struct Config {
     pub log: LogSection,
     /// What is counted for the operator.
     pub metrics: MetricsSection,
+    /// The inspector on the admin port.
+    pub inspector: InspectorSection,
     /// The demo game.
     pub arena: ArenaSection,
 }
@@ -218,6 +223,7 @@ impl Default for Config {
             recording: RecordingSection::default(),
             log: LogSection::default(),
             metrics: MetricsSection::default(),
+            inspector: InspectorSection::default(),
             arena: ArenaSection::default(),
         }
     }
@@ -288,6 +294,7 @@ impl Config {
         self.log.validate()?;
         self.metrics.validate()?;
         self.validate_relations()?;
+        self.inspector.validate()?;
         within("arena.size_m", self.arena.size_m, *SIZE_M.start(), *SIZE_M.end())?;
         within("arena.bots", self.arena.bots, 0, 1000)?;
         within("arena.drones", self.arena.drones, 0, 10_000)?;

@@ -40,7 +40,16 @@ export async function serve(port = 0, flags = []) {
       await gone;
     }
   };
-  return { port: await address, stop };
+  /** Of the admin port, which is logged a moment later. */
+  const admin = async () => {
+    for (let turn = 0; turn < 400; turn += 1) {
+      const found = said.match(/admin=127\.0\.0\.1:(\d+)/);
+      if (found) return Number(found[1]);
+      await new Promise(resolve => setTimeout(resolve, 25));
+    }
+    throw new Error(`the server does not say where its admin port is: ${said}`);
+  };
+  return { port: await address, admin, stop };
 }
 
 /** A way to the server that can be cut: browsers go through it, so that the page's origin stays when the server changes. */

@@ -95,6 +95,9 @@ pub(crate) struct ConfigArgs {
     /// Records every room into files in this folder, for `replay`.
     #[arg(long, value_name = "DIR")]
     record_dir: Option<PathBuf>,
+    /// Let the inspector pause rooms and step them tick by tick; for development.
+    #[arg(long)]
+    allow_pause: bool,
     /// Sessions at once [default: 5000].
     #[arg(long, value_name = "N")]
     connections_max: Option<usize>,
@@ -148,6 +151,7 @@ impl ConfigArgs {
             ("auth.jwks_file", path(self.auth_jwks)),
             ("auth.audience", self.auth_audience.map(Value::from)),
             ("recording.dir", path(self.record_dir)),
+            ("inspector.allow_pause", self.allow_pause.then(|| Value::from(true))),
             ("state_dir", path(self.state_dir)),
             ("drain_notice", self.drain_notice.map(Value::from)),
             ("tick_hz", number(self.tick_hz.map(u64::from))),

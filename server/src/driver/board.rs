@@ -6,6 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tickwire_shared::{ClientId, Close, Tick};
 
+use super::hold::Hold;
+use super::questions::Questions;
 use super::timing::{Recent, STAGES, Timing};
 use super::totals::Totals;
 use crate::host::{Counters, Status};
@@ -26,6 +28,8 @@ pub(super) struct Board {
     commands: Mutex<Vec<Command>>,
     /// Whether there are any, so that a tick need not lock.
     commanded: AtomicBool,
+    questions: Questions,
+    hold: Hold,
 }
 
 /// What an operator wants of a room.
@@ -73,6 +77,10 @@ pub(super) struct Glimpse {
 pub(super) struct RoomView {
     pub(super) order: Order,
     pub(super) asleep: bool,
+    /// Whether an operator has stopped it.
+    pub(super) paused: bool,
+    /// Questions answered about it, and the microseconds that took.
+    pub(super) answers: (u64, u64),
     pub(super) status: Status,
     pub(super) counters: Counters,
     pub(super) timing: Timing,
@@ -95,6 +103,8 @@ impl Board {
             asleep: AtomicBool::new(false),
             commands: Mutex::default(),
             commanded: AtomicBool::new(false),
+            questions: Questions::default(),
+            hold: Hold::default(),
             notes: Mutex::new(Notes {
                 status,
                 counters: Counters::default(),
@@ -114,6 +124,14 @@ impl Board {
 
     pub(super) fn order(&self) -> &Order {
         &self.order
+    }
+
+    pub(super) fn questions(&self) -> &Questions {
+        &self.questions
+    }
+
+    pub(super) fn hold(&self) -> &Hold {
+        &self.hold
     }
 
     pub(super) fn tick_hz(&self) -> u16 {
@@ -140,6 +158,12 @@ impl Board {
     pub(super) fn to_be_woken(&self) -> Option<usize> {
         fence(Ordering::SeqCst);
         self.asleep.swap(false, Ordering::SeqCst).then(|| self.worker.load(Ordering::SeqCst))
+    }
+
+    /// For whoever has asked a room that sleeps, which goes on sleeping: the worker to be told.
+    pub(super) fn sleeps_with(&self) -> Option<usize> {
+        fence(Ordering::SeqCst);
+        self.asleep.load(Ordering::SeqCst).then(|| self.worker.load(Ordering::SeqCst))
     }
 
     /// Leaves a command for the next tick.
@@ -197,6 +221,7 @@ impl Board {
         let notes = self.notes();
         totals.counters.add(&notes.counters);
         totals.timing.add(&notes.timing);
+        totals.answered(self.questions.answers());
         Glimpse {
             status: notes.status,
             recent: notes.timing.recent,
@@ -205,11 +230,18 @@ impl Board {
         }
     }
 
+    /// Between ticks.
+    pub(super) fn publish_status(&self, status: Status) {
+        self.notes().status = status;
+    }
+
     pub(super) fn view(&self) -> RoomView {
         let Notes { status, counters, timing, .. } = self.notes().clone();
         RoomView {
             order: self.order.clone(),
             asleep: self.asleep.load(Ordering::Relaxed),
+            paused: self.hold.is_paused(),
+            answers: self.questions.answers(),
             status,
             counters,
             timing,

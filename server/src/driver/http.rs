@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
-use axum::middleware::map_response;
+use axum::middleware::{from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
 use axum::{Extension, Json, Router};
@@ -19,7 +19,7 @@ use super::peer::Peer;
 use super::standing::Stranger;
 use super::upgrade::{self, Asked, Policy, Refusal};
 use super::visitors::{Counted, TooMany};
-use super::{metrics, operator, page, socket};
+use super::{foreign, inspector, metrics, operator, page, socket};
 
 /// What a client is told to wait when the server is full, in seconds.
 const FULL_RETRY_AFTER_S: &str = "5";
@@ -42,6 +42,8 @@ pub(super) fn admin<P: Protocol>(hub: Arc<Hub<P>>) -> Router {
         .route("/readyz", get(readyz::<P>))
         .route("/metrics", get(metrics::<P>))
         .merge(operator::routes())
+        .merge(inspector::routes(&hub))
+        .layer(from_fn_with_state(Arc::clone(&hub), foreign::refuse::<P>))
         .layer(map_response(one_answer))
         .with_state(hub)
 }

@@ -21,7 +21,7 @@ const FIELD_GROUPS: [&str; GROUPS + 1] = ["position", "angle", "rotation", "othe
 
 /// Everything that is counted, now.
 pub(super) fn text<P: Protocol>(hub: &Hub<P>) -> String {
-    let (Totals { counters, timing }, rooms) = hub.rooms.survey();
+    let (Totals { counters, timing, answers }, rooms) = hub.rooms.survey();
     let mut page = Page(String::new());
     page.gauge("rooms", "Rooms.", rooms.len());
     let asleep = rooms.iter().filter(|room| room.asleep).count();
@@ -67,6 +67,10 @@ pub(super) fn text<P: Protocol>(hub: &Hub<P>) -> String {
     page.histogram("tick_whole_seconds", "Time per tick, all stages together.", &whole);
     let latest = timing.late_micros_max as f64 / 1e6;
     page.gauge("tick_lateness_max_seconds", "The latest begin of a tick since the start.", latest);
+    page.counter("inspections_total", "Questions of inspectors to rooms.", &[("", answers.0)]);
+    let took = "Time that rooms took to answer inspectors, between ticks.";
+    page.head("inspection_seconds_total", took, "counter");
+    page.line(format_args!("tickwire_inspection_seconds_total {}", answers.1 as f64 / 1e6));
 
     let tally = &hub.tally;
     page.counter("connections_total", "TCP connections accepted.", &[("", tally.accepted.total())]);

@@ -40,6 +40,10 @@ mod http;
 
 mod operator;
 
+mod inspector;
+
+mod foreign;
+
 mod peer;
 
 mod upgrade;
@@ -76,6 +80,10 @@ mod wanted;
 mod rooms;
 
 mod board;
+
+mod questions;
+
+mod hold;
 
 mod worker;
 

@@ -11,16 +11,19 @@ use std::time::Duration;
 use tickwire_shared::schema::Schema;
 use tickwire_shared::wire::message::{Draining, Hello, ResumeToken};
 use tickwire_shared::{ClientId, Close, CloseCode, Micros, Protocol};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use super::board::{Board, Command, Glimpse, Order, RoomView};
 use super::clock::Clock;
 use super::crew::Packers;
+use super::hold::Hold;
+use super::questions::Answer;
 use super::state_dir::Kept;
 use super::tenant::{Join, Newcomer};
 use super::totals::Totals;
 use super::wanted::{self, DEFAULT_ROOM, Wanted};
 use super::worker::{Tenant, Workers};
+use crate::host::inspecting::Inquiry;
 use crate::session::admission;
 
 /// Rooms that quick matches begin are called by this and a number.
@@ -93,6 +96,15 @@ pub(super) enum NoRoom {
     TooMany,
     #[error("the server is going away")]
     Closing,
+}
+
+/// Why a room is not asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Unasked {
+    #[error("there is no such room")]
+    NoRoom,
+    #[error("too many questions wait for this room")]
+    TooMany,
 }
 
 impl<P: Protocol> Rooms<P> {
@@ -251,6 +263,31 @@ impl<P: Protocol> Rooms<P> {
         entry.board.command(command);
         self.wake(&entry.board);
         true
+    }
+
+    /// Asks a room something.
+    ///
+    /// # Errors
+    /// [`Unasked`] when it cannot be.
+    pub(super) fn ask(&self, room: &str, inquiry: Inquiry) -> Result<oneshot::Receiver<Answer>, Unasked> {
+        let directory = self.lock();
+        let Entry { board, .. } = directory.rooms.get(room).ok_or(Unasked::NoRoom)?;
+        let answer = board.questions().ask(inquiry).ok_or(Unasked::TooMany)?;
+        if let Some(worker) = board.sleeps_with() {
+            self.workers.wake(worker, board.number());
+        }
+        Ok(answer)
+    }
+
+    /// One room.
+    pub(super) fn view(&self, room: &str) -> Option<RoomView> {
+        self.lock().rooms.get(room).map(|entry| entry.board.view())
+    }
+
+    /// Stops a room, or lets it go on; says whether there is such a room.
+    pub(super) fn hold(&self, room: &str, change: impl FnOnce(&Hold)) -> bool {
+        let directory = self.lock();
+        directory.rooms.get(room).map(|entry| change(entry.board.hold())).is_some()
     }
 
     fn wake(&self, board: &Board) {

@@ -14,6 +14,7 @@ use super::clock::Clock;
 use super::lending::Lent;
 use super::link::{Departure, Downlink, Link};
 use super::pacer::Pacer;
+use super::questions::Question;
 use super::recorder::Recorder;
 use super::rooms::Rooms;
 use super::seats::{Heard, Seats};
@@ -106,7 +107,7 @@ impl<G: Game> Tenant for Tenancy<G> {
             self.begin(now);
         }
         let Stage::Made(runner) = &mut self.stage else { return Next::Gone };
-        match catch_unwind(AssertUnwindSafe(|| runner.visit(&self.rooms, now))) {
+        match catch_unwind(AssertUnwindSafe(|| runner.visit_and_answer(&self.rooms, now))) {
             Ok(Next::Gone) => {}
             Ok(next) => return next,
             Err(_) => {
@@ -157,6 +158,29 @@ impl<G: Game> Tenancy<G> {
 }
 
 impl<G: Game> Runner<G> {
+    /// Questions come last: what is due does not wait for them.
+    fn visit_and_answer(&mut self, rooms: &Rooms<G::Protocol>, now: Micros) -> Next {
+        let next = self.visit(rooms, now);
+        if self.board.questions().is_asked() {
+            self.answer();
+        }
+        next
+    }
+
+    fn answer(&mut self) {
+        let questions = self.board.questions();
+        // One in a visit, so that a tick is held up by one at most; a room that sleeps is visited for these only.
+        while let Some(Question { inquiry, reply }) = questions.next() {
+            let begun = self.clock.now();
+            // Whoever asked may have gone.
+            let _ = reply.send(self.room.inspect(inquiry, begun));
+            questions.answered(self.clock.now().since(begun));
+            if !self.asleep {
+                break;
+            }
+        }
+    }
+
     fn visit(&mut self, rooms: &Rooms<G::Protocol>, now: Micros) -> Next {
         if self.asleep {
             if self.has_nothing_to_do(rooms) {
@@ -248,6 +272,11 @@ impl<G: Game> Runner<G> {
         self.admit(rooms);
         self.hear_connections();
         let heard = self.clock.now();
+        if !self.board.hold().lets_tick() {
+            self.hand_out(rooms.packers());
+            self.board.publish_status(self.room.status());
+            return self.room.status();
+        }
         self.room.tick_with(heard, rooms.packers());
         let stepped = self.clock.now();
         self.hand_out(rooms.packers());

@@ -19,6 +19,8 @@ const CHECKSUM_SECONDS: u64 = 3;
 
 /// The state of one session.
 pub(super) struct Client<P: Protocol> {
+    /// As it wants to be called.
+    pub(super) name: String,
     pub(super) inputs: InputBuffer<P::Input>,
     pub(super) commands: VecDeque<P::Command>,
     pub(super) window: AckWindow,
@@ -39,6 +41,8 @@ pub(super) struct Client<P: Protocol> {
     reset_at: Option<u64>,
     /// Since when nothing is packed for it, because its window is closed or its socket full.
     pub(super) paused_since: Option<Micros>,
+    /// How often that has begun.
+    pub(super) pauses: u32,
     /// Since when it has no connection.
     pub(super) away_since: Option<Micros>,
 }
@@ -46,6 +50,7 @@ pub(super) struct Client<P: Protocol> {
 impl<P: Protocol> Client<P> {
     pub(super) fn new(packed: Packed, budget_bytes_per_s: u32, tick: u64, now: Micros) -> Self {
         Self {
+            name: String::new(),
             inputs: InputBuffer::default(),
             commands: VecDeque::new(),
             window: AckWindow::default(),
@@ -61,12 +66,14 @@ impl<P: Protocol> Client<P> {
             checksum_at: tick,
             reset_at: None,
             paused_since: None,
+            pauses: 0,
             away_since: None,
         }
     }
 
     /// Welcome is on its way.
-    pub(super) fn welcomed(&mut self, now: Micros) {
+    pub(super) fn welcomed(&mut self, name: &str, now: Micros) {
+        name.trim().clone_into(&mut self.name);
         self.welcomed_at = Some(now);
     }
 

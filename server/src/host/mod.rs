@@ -27,6 +27,8 @@ mod resting;
 
 mod ending;
 
+pub mod inspecting;
+
 mod saved;
 
 pub mod recording;

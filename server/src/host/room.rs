@@ -249,7 +249,7 @@ impl<G: Game> Room<G> {
         }
         let Some(known) = self.clients.get_mut(&client) else { return };
         known.packed.told_avatar(avatar);
-        known.welcomed(now);
+        known.welcomed(&hello.name, now);
         let welcome = Welcome {
             client,
             avatar,

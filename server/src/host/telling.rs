@@ -183,6 +183,7 @@ impl Shard {
         let &Telling { config, game, ref snapshot, tick, now } = telling;
         let (tick_hz, bytes_per_s) = (config.tick_hz, client.pace.bytes_per_s());
         let packs = client.writable && client.window.is_open(tick_hz, bytes_per_s);
+        client.pauses += u32::from(!packs && client.paused_since.is_none());
         client.paused_since = if packs { None } else { client.paused_since.or(Some(now)) };
         if !packs {
             counters.paused_client_ticks += 1;

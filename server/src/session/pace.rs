@@ -61,6 +61,12 @@ impl Pace {
         self.rate
     }
 
+    /// What it is sent, in bytes per second, on average over about a second.
+    #[must_use]
+    pub fn offered_bytes_per_s(&self) -> u64 {
+        self.offered
+    }
+
     /// In a tick in which it might have been sent anything, it was sent so many bytes.
     pub fn sent(&mut self, bytes: usize, ticks_per_s: u16) {
         let weight = u64::from(ticks_per_s);

@@ -412,13 +412,37 @@ impl Capture {
     /// or when the row has been cut since.
     #[must_use]
     pub fn past_window(&self, row: u32, tier: Tier, held: u64, window: &mut [i32]) -> bool {
-        let (entry, course) = (self.row(row), &self.courses[row as usize]);
+        let course = &self.courses[row as usize];
         let first = course.tiers[tier.index()].whole_at;
-        let cadences = self.schedule.cadences();
-        let age = cadences.age(tier, cadences.phase(tier, entry.id), Tick(held as u32));
-        let newest = held.saturating_sub(u64::from(age));
-        let samples = Samples { newest, period: u64::from(cadences.period(tier)), first };
+        let newest = self.sampled_at(row, tier, held);
+        let samples = Samples { newest, period: u64::from(self.schedule.cadences().period(tier)), first };
         first.max(course.cut_at) <= held && self.history.past_window(row, samples, window)
+    }
+
+    /// The tick of the last sample of a tier, at `held` or before; or it would be, had the row been there.
+    pub(super) fn sampled_at(&self, row: u32, tier: Tier, held: u64) -> u64 {
+        let cadences = self.schedule.cadences();
+        let age = cadences.age(tier, cadences.phase(tier, self.row(row).id), Tick(held as u32));
+        held.saturating_sub(u64::from(age))
+    }
+
+    /// The tick of a row's spawn.
+    pub(super) fn born_at(&self, row: u32) -> u64 {
+        self.courses[row as usize].born_at
+    }
+
+    /// The last tick at which a row's entity was there: this one, while it lives.
+    #[must_use]
+    pub fn last_seen(&self, row: u32) -> u64 {
+        let gone = |row| self.free.iter().find(|(_, other)| *other == row).map_or(1, |(gone, _)| *gone);
+        if self.row(row).alive { self.tick } else { gone(row) - 1 }
+    }
+
+    /// A row's state at one of the last ticks, if it was there and that is still known.
+    #[must_use]
+    pub fn past_state(&self, row: u32, tick: u64) -> Option<&[i32]> {
+        let was_there = tick >= self.born_at(row) && tick <= self.last_seen(row);
+        (was_there && tick + self.history.ring_ticks() > self.tick).then(|| self.history.state(row, tick))
     }
 
     /// Writes a row's state as clients that are told of it at `tier` are shown it at a moment, in 256ths of a tick from
@@ -465,7 +489,8 @@ fn fill(table: &mut [i32], stride: usize, state: &[i32]) {
     }
 }
 
-fn place_of(kind: &KindPlan, state: &[i32]) -> Option<Vec3> {
+/// Where an entity with this state is, in the game's unit.
+pub(crate) fn place_of(kind: &KindPlan, state: &[i32]) -> Option<Vec3> {
     let field: &FieldPlan = kind.position.as_ref()?;
     let FieldClass::Position { quantum, .. } = field.class else { return None };
     let axis = |axis: usize| {

@@ -130,20 +130,24 @@ impl Eye<'_> {
     pub(super) fn keeps(&self, slot: &mut RosterSlot) -> Option<Tier> {
         let row = self.capture.row(slot.row);
         slot.distance_squared = self.distance_squared(row);
-        let keeps =
-            row.id == slot.id && slot.view == view_of(row, &self.seen) && self.sees(row, Bound::Leave);
-        keeps.then(|| self.natural_tier(row, slot.distance_squared, slot.tier))
+        self.stays(slot).then(|| self.natural_tier(row, slot.distance_squared, slot.tier))
+    }
+
+    /// Whether a slot of the roster is still to be seen, and as it is.
+    pub(super) fn stays(&self, slot: &RosterSlot) -> bool {
+        let row = self.capture.row(slot.row);
+        row.id == slot.id && slot.view == view_of(row, &self.seen) && self.rule(row, Bound::Leave).shows()
     }
 
     /// Whether an entity that was edited is one that this client may come to see by it.
     pub(super) fn notices(&self, row: u32) -> bool {
-        self.sees(self.capture.row(row), Bound::Enter)
+        self.rule(self.capture.row(row), Bound::Enter).shows()
     }
 
     /// A slot that was to enter some ticks ago, as it is now, if it is still to be seen.
     pub(super) fn again(&self, slot: &RosterSlot) -> Option<RosterSlot> {
         let row = self.capture.row(slot.row);
-        (row.id == slot.id && self.sees(row, Bound::Enter)).then(|| self.slot(slot.row))
+        (row.id == slot.id && self.rule(row, Bound::Enter).shows()).then(|| self.slot(slot.row))
     }
 
     fn slot(&self, index: u32) -> RosterSlot {
@@ -162,7 +166,7 @@ impl Eye<'_> {
         }
     }
 
-    fn natural_tier(&self, row: &Row, distance_squared: f32, now: Tier) -> Tier {
+    pub(super) fn natural_tier(&self, row: &Row, distance_squared: f32, now: Tier) -> Tier {
         let Detail { fast_within, medium_within } = self.sights[usize::from(row.kind.0)].detail;
         let within = |tier: Tier, radius: f32| {
             let radius = radius * if now <= tier { DETAIL_SLACK } else { 1.0 };
@@ -177,34 +181,72 @@ impl Eye<'_> {
         }
     }
 
-    fn distance_squared(&self, row: &Row) -> f32 {
+    pub(super) fn distance_squared(&self, row: &Row) -> f32 {
         row.place.map_or(0.0, |place| place.distance_squared(self.seen.viewpoint.position))
     }
 
-    fn sees(&self, row: &Row, bound: Bound) -> bool {
+    /// Whether this client is to see an entity, and what decides that.
+    #[inline]
+    pub(super) fn rule(&self, row: &Row, bound: Bound) -> Rule {
+        if !row.alive {
+            return Rule::Gone;
+        }
+        if self.seen.viewpoint.avatar == Some(row.key) {
+            return Rule::Avatar;
+        }
+        let in_reach = match self.radius(row, bound) {
+            None => Rule::Everywhere,
+            Some((place, radius)) => {
+                let is_within = place.distance_squared(self.seen.viewpoint.position) <= radius * radius;
+                if is_within { Rule::Near } else { Rule::TooFar }
+            }
+        };
+        if in_reach.shows() && !(self.may_see)(row.key) { Rule::Hidden } else { in_reach }
+    }
+
+    /// Where an entity is and how far away it may be, where that matters.
+    #[inline]
+    pub(super) fn radius(&self, row: &Row, bound: Bound) -> Option<(Vec3, f32)> {
         let interest = self.sights[usize::from(row.kind.0)].interest;
-        row.alive
-            && self.seen.viewpoint.avatar != Some(row.key)
-            && in_reach(row, self.seen.viewpoint.position, interest, bound, self.reach)
-            && (self.may_see)(row.key)
+        let (Some(place), Interest::Radius { enter, leave }) = (row.place, interest) else { return None };
+        Some((place, self.reach * if bound == Bound::Enter { enter } else { leave.max(enter) }))
     }
 }
 
 /// Which of the two radii counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Bound {
+pub(super) enum Bound {
     Enter,
     Leave,
 }
 
-fn in_reach(row: &Row, from: Vec3, interest: Interest, bound: Bound, reach: f32) -> bool {
-    let (Some(place), Interest::Radius { enter, leave }) = (row.place, interest) else { return true };
-    let radius = reach * if bound == Bound::Enter { enter } else { leave.max(enter) };
-    place.distance_squared(from) <= radius * radius
+/// What decides whether a client is to see an entity: the first of these that applies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rule {
+    /// It is not there any more.
+    Gone,
+    /// The client plays it, and is told of it as its private state.
+    Avatar,
+    /// It is beyond the radius of its kind.
+    TooFar,
+    /// The game's own rule hides it.
+    Hidden,
+    /// It is within the radius of its kind.
+    Near,
+    /// It has no position, or is of a kind that is seen from everywhere.
+    Everywhere,
+}
+
+impl Rule {
+    /// Whether the client is to see it.
+    #[must_use]
+    pub fn shows(self) -> bool {
+        matches!(self, Self::Near | Self::Everywhere)
+    }
 }
 
 /// How much of an entity this client is shown.
-fn view_of(row: &Row, seen: &Seen) -> View {
+pub(super) fn view_of(row: &Row, seen: &Seen) -> View {
     if row.owner == Some(seen.client) {
         View::Owner
     } else if row.team != Team::NONE && row.team == seen.viewpoint.team {

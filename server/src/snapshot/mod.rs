@@ -30,12 +30,19 @@ mod edits;
 
 mod pack;
 
+mod why;
+
+mod recount;
+
 pub use cadence::{Schedule, Section};
+pub(crate) use capture::place_of;
 pub use capture::{Capture, Row};
-pub use interest::{Neighbours, Seen, Sight};
+pub use interest::{Neighbours, Rule, Seen, Sight};
 pub use pack::{FRAMING_BYTES, Packer, Snapshot};
 pub use packed::{FrameParts, PackCounts, Packed, PartBits, QueuedEvent};
+pub use recount::FieldBits;
 pub use roster::{Roster, RosterSlot};
 pub use sightings::{Sights, Telling};
 pub use updates::{Due, Lane, Update, Updates};
 pub use weights::{GroupBits, KindBits};
+pub use why::{Holding, Insight, Standing, Why};

@@ -2,7 +2,7 @@
 //! again after it was coded, and count for the rest: the coder itself counts nothing. Only the operator reads it.
 
 use tickwire_shared::KindId;
-use tickwire_shared::schema::GROUPS;
+use tickwire_shared::schema::{FieldPlan, GROUPS};
 use tickwire_shared::wire::residual::SymbolSink;
 use tickwire_shared::wire::symbols::Model;
 use tickwire_shared::wire::tables::Tables;
@@ -85,8 +85,8 @@ impl SymbolSink for Scales<'_> {
         self.weight[self.group] += u64::from(count);
     }
 
-    fn field(&mut self, group: usize) {
-        self.group = group;
+    fn field(&mut self, field: &FieldPlan) {
+        self.group = field.group;
     }
 }
 
@@ -99,9 +99,9 @@ mod tests {
         let tables = Tables::generic();
         let mut scales = Scales::new(&tables);
         scales.raw(0, 3);
-        scales.field(1);
+        scales.group = 1;
         scales.raw(0, 5);
-        scales.field(0);
+        scales.group = 0;
         scales.raw(0, 7);
         assert_eq!(scales.weight(), [7, 5, 0, 0, 3]);
         let (mut bits, mut sum) = (KindBits::of_kinds(2), KindBits::default());

@@ -147,9 +147,11 @@ pub trait SymbolSink {
     /// The low `count` bits of `value`, at most 32.
     fn raw(&mut self, value: u32, count: u32);
 
-    /// What comes now is of a field of this group. Changes nothing of what is written.
+    /// What follows is of this field, until the next one. For whoever wants to know what each of them takes.
     #[inline]
-    fn field(&mut self, _group: usize) {}
+    fn field(&mut self, field: &FieldPlan) {
+        let _ = field;
+    }
 }
 
 /// Symbols as words of prefix codes.

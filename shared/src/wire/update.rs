@@ -58,7 +58,7 @@ pub fn write<S: SymbolSink>(
     if step == Step::Cut {
         out.symbol(Model::Mask, context, MASK_CUT);
         for field in kind.seen(view) {
-            out.field(field.group);
+            out.field(field);
             residual::write_absolute(field, state, out);
         }
         return;
@@ -77,7 +77,7 @@ pub fn write<S: SymbolSink>(
     }
     for field in kind.seen(view) {
         if misses.next(field.group) {
-            out.field(field.group);
+            out.field(field);
             residual::write(field, window, &predicted, state, out);
         }
     }

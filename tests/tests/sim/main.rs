@@ -20,4 +20,5 @@ mod storm;
 mod tag;
 mod unseen;
 mod weights;
+mod why;
 mod wide;

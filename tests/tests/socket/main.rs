@@ -69,6 +69,7 @@ mod tokens;
 mod owners;
 
 mod hooks;
+mod inspector;
 
 mod forwarded;
 

@@ -2,7 +2,7 @@
 
 use super::{Chapter, Fixed};
 
-pub(super) const CHAPTERS: [Chapter; 7] = [
+pub(super) const CHAPTERS: [Chapter; 8] = [
     Chapter {
         title: "TLS",
         before: "",
@@ -150,6 +150,27 @@ pub(super) const CHAPTERS: [Chapter; 7] = [
         after: "",
     },
     Chapter {
+        title: "The inspector",
+        before: "For `/inspect` on the admin port. That port asks nobody who they are, so it does nothing \
+                 for pages from elsewhere: names that are neither IP addresses, `localhost` nor listed\n\
+                 here are refused with 421 (they could be pointed at this machine by whoever owns them), \
+                 requests of other origins with 403. `/healthz`, `/readyz` and\n\
+                 `/metrics` answer to every name.",
+        keys: &[
+            (
+                "inspector.allow_pause",
+                "Whether rooms may be paused and stepped (`--allow-pause`). For development: players \
+                 of a paused room stand still, and leave after 30 s without news.",
+            ),
+            (
+                "inspector.hosts",
+                "Other names by which browsers reach the admin port, like `ops.example`, where a \
+                 proxy stands before it.",
+            ),
+        ],
+        after: "",
+    },
+    Chapter {
         title: "The demo arena",
         before: "",
         keys: &[
@@ -167,7 +188,7 @@ pub(super) const CHAPTERS: [Chapter; 7] = [
     },
 ];
 
-pub(super) const FIXED: [Fixed; 10] = [
+pub(super) const FIXED: [Fixed; 12] = [
     Fixed {
         what: "no input and no acknowledgement from a player",
         value: "10 s",
@@ -210,6 +231,16 @@ pub(super) const FIXED: [Fixed; 10] = [
         value: "65,536",
         why: "about 10 MiB; when it is full, what is forgotten is how often an address came, \
               never how many connections it has",
+    },
+    Fixed {
+        what: "questions of inspectors to rooms",
+        value: "8 at once, 20 per second, 40 at once after a pause",
+        why: "one page asks five times a second; beyond: 429",
+    },
+    Fixed {
+        what: "what a room answers at once",
+        value: "500 clients, 10,000 entities",
+        why: "a second answer has more clients; of entities, the nearest to the client that looks",
     },
     Fixed {
         what: "recorded bytes that wait for the disk, of one room",
