@@ -6,7 +6,9 @@ use std::sync::Arc;
 use glam::{Quat, Vec3};
 use serde::{Deserialize, Serialize};
 use tickwire_server::driver::json::Dialect;
-use tickwire_server::simulation::{EntityKey, Game, Inputs, NewEntity, Refusal, Stage, Team, Viewpoint, World};
+use tickwire_server::simulation::{
+    EntityKey, Game, Inputs, NewEntity, Refusal, Stage, Team, Viewpoint, World,
+};
 use tickwire_shared::schema::NoPrivate;
 use tickwire_shared::{ClientId, Protocol, Replicate, ReplicateKinds};
 
@@ -64,7 +66,10 @@ impl Player {
 
     fn at(&self, tick: u32) -> Vec<Entity> {
         let bodies = &self.recorded[tick as usize % self.recorded.len()];
-        bodies.iter().map(|(position, rotation)| Entity::Rigid(Rigid { position: *position, rotation: *rotation })).collect()
+        bodies
+            .iter()
+            .map(|(position, rotation)| Entity::Rigid(Rigid { position: *position, rotation: *rotation }))
+            .collect()
     }
 }
 
@@ -80,7 +85,12 @@ impl Game for Player {
         }
     }
 
-    fn join(&mut self, _stage: &mut Stage<'_, RigidBodies>, _client: ClientId, _name: &str) -> Result<(), Refusal> {
+    fn join(
+        &mut self,
+        _stage: &mut Stage<'_, RigidBodies>,
+        _client: ClientId,
+        _name: &str,
+    ) -> Result<(), Refusal> {
         Ok(())
     }
 

@@ -179,12 +179,7 @@ impl Game for PeersGame {
     }
 }
 
-fn spawn(
-    stage: &mut Stage<'_, Peers>,
-    scene: &Scene,
-    entity: usize,
-    owner: Option<ClientId>,
-) -> EntityKey {
+fn spawn(stage: &mut Stage<'_, Peers>, scene: &Scene, entity: usize, owner: Option<ClientId>) -> EntityKey {
     let state = Entity::Body(body(scene.seen(entity)));
     stage.world.spawn(NewEntity { state, spawn: entity as u16, owner, team: Team::NONE })
 }

@@ -162,7 +162,8 @@ impl ServerArguments {
     pub fn read() -> Self {
         let words: Vec<String> = std::env::args().skip(1).collect();
         let number = |at: usize| words.get(at).and_then(|word| word.parse::<u32>().ok());
-        let (Some(port), Some(size), Some(drones), Some(players)) = (number(0), number(1), number(2), number(3))
+        let (Some(port), Some(size), Some(drones), Some(players)) =
+            (number(0), number(1), number(2), number(3))
         else {
             panic!("usage: PORT SIZE_M DRONES PLAYERS all|radius");
         };

@@ -19,7 +19,8 @@ pub type Bar = (Peer, Spread);
 /// A whole picture. Groups have a title and their bars.
 #[must_use]
 pub fn bars(title: &str, unit: &str, groups: &[(String, Vec<Bar>)]) -> String {
-    let values = || groups.iter().flat_map(|(_, bars)| bars).flat_map(|(_, spread)| [spread.low, spread.high]);
+    let values =
+        || groups.iter().flat_map(|(_, bars)| bars).flat_map(|(_, spread)| [spread.low, spread.high]);
     let low = values().filter(|value| *value > 0.0).fold(f64::MAX, f64::min).log10().floor();
     let high = values().fold(1.0, f64::max).log10().ceil().max(low + 1.0);
     let at = |value: f64| LEFT + (value.max(1e-9).log10() - low).max(0.0) / (high - low) * WIDTH;
@@ -53,7 +54,10 @@ pub fn bars(title: &str, unit: &str, groups: &[(String, Vec<Bar>)]) -> String {
     let mut y = TOP;
     for (name, bars) in groups {
         y += GAP - 8.0;
-        put(format_args!(r##"<text x="10" y="{:.1}" fill="#111111" font-weight="bold">{name}</text>"##, y - 5.0));
+        put(format_args!(
+            r##"<text x="10" y="{:.1}" fill="#111111" font-weight="bold">{name}</text>"##,
+            y - 5.0
+        ));
         for (peer, Spread { low: least, median, high: most }) in bars {
             let (end, middle) = (at(*median), y + BAR / 2.0);
             let colour = if *peer == Peer::Tickwire { "#0b7285" } else { "#adb5bd" };
@@ -87,7 +91,8 @@ pub fn number(value: f64) -> String {
         10.0..100.0 => format!("{value:.1}").trim_end_matches(".0").to_owned(),
         _ => format!("{value:.0}"),
     };
-    let (whole, rest) = text.split_once('.').map_or((text.as_str(), None), |(whole, rest)| (whole, Some(rest)));
+    let (whole, rest) =
+        text.split_once('.').map_or((text.as_str(), None), |(whole, rest)| (whole, Some(rest)));
     let mut grouped = String::new();
     for (index, digit) in whole.chars().enumerate() {
         if index > 0 && (whole.len() - index).is_multiple_of(3) && digit.is_ascii_digit() {

@@ -19,7 +19,8 @@ const CELLS: [Cell; 4] = [Cell::All50, Cell::All100, Cell::All200, Cell::Interes
 /// # Errors
 /// When a file is missing or, for a comparison, differs.
 pub fn write(check: bool) -> Result<(), String> {
-    let series = load()?;
+    let series: Series =
+        serde_json::from_str(&results()?).map_err(|error| format!("results/series.json: {error}"))?;
     let root = home().join("../..");
     let mut files = vec![
         within(&root.join("BENCHMARKS.md"), &benchmarks(&series))?,
@@ -41,10 +42,9 @@ pub fn write(check: bool) -> Result<(), String> {
     Ok(())
 }
 
-fn load() -> Result<Series, String> {
+fn results() -> Result<String, String> {
     let path = home().join("results/series.json");
-    let text = std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
-    serde_json::from_str(&text).map_err(|error| format!("{}: {error}", path.display()))
+    std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))
 }
 
 /// A document with its marked part replaced.
@@ -52,7 +52,14 @@ fn within(path: &Path, part: &str) -> Result<(PathBuf, String), String> {
     let text = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
     let marked = text.split_once(BEGIN).and_then(|(before, rest)| Some((before, rest.split_once(END)?.1)));
     let (before, after) = marked.ok_or_else(|| format!("{} has no place for it", path.display()))?;
-    Ok((path.to_owned(), format!("{before}{BEGIN}\n{part}{END}{after}")))
+    let seal = seal(&results()?, part);
+    Ok((path.to_owned(), format!("{before}{BEGIN}\n{part}<!-- {seal:016x} -->\n{END}{after}")))
+}
+
+/// A hash of the results and of what is made of them (FNV-1a), which the tidy test of the workspace compares too.
+fn seal(results: &str, part: &str) -> u64 {
+    let bytes = results.bytes().chain(part.bytes());
+    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 fn benchmarks(series: &Series) -> String {
@@ -111,8 +118,11 @@ fn has(series: &Series, cell: Cell, inputs: Inputs) -> bool {
 }
 
 fn runs(series: &Series, cell: Cell, inputs: Inputs) -> String {
-    let counts: Vec<usize> =
-        Peer::ALL.iter().map(|peer| series.runs(*peer, cell, inputs).count()).filter(|count| *count > 0).collect();
+    let counts: Vec<usize> = Peer::ALL
+        .iter()
+        .map(|peer| series.runs(*peer, cell, inputs).count())
+        .filter(|count| *count > 0)
+        .collect();
     match (counts.iter().min(), counts.iter().max()) {
         (Some(least), Some(most)) if least == most => format!(" ({least} runs of each):"),
         (Some(least), Some(most)) => format!(" ({least} to {most} runs of each):"),
@@ -121,13 +131,15 @@ fn runs(series: &Series, cell: Cell, inputs: Inputs) -> String {
 }
 
 fn table(series: &Series, cell: Cell, inputs: Inputs) -> String {
-    let mut text = "| | server CPU, µs per (client × update) | bytes per client and second | bytes per entity-update | \
+    let mut text =
+        "| | server CPU, µs per (client × update) | bytes per client and second | bytes per entity-update | \
                     updates per second, p1 and p50 | input to visible, p50 and p99, ms | resident, MiB |\n\
                     | --- | --- | --- | --- | --- | --- | --- |\n"
-        .to_owned();
+            .to_owned();
     for peer in Peer::ALL {
         let of = |figure: fn(&Figures) -> f64| series.spread(peer, cell, inputs, figure);
-        let (Some(cpu), Some(bytes)) = (of(|figures| figures.cpu_us), of(|figures| figures.bytes_per_s)) else {
+        let (Some(cpu), Some(bytes)) = (of(|figures| figures.cpu_us), of(|figures| figures.bytes_per_s))
+        else {
             continue;
         };
         let median = |figure: fn(&Figures) -> f64| number(of(figure).unwrap_or_default().median);
@@ -146,6 +158,18 @@ fn table(series: &Series, cell: Cell, inputs: Inputs) -> String {
             median(|figures| figures.rss_mib),
         );
     }
+    let held_back =
+        series.spread(Peer::Tickwire, cell, inputs, |figures| figures.held_back).unwrap_or_default();
+    if held_back.high > 0.0 {
+        let share = |value: f64| number(value * 100.0);
+        let _ = writeln!(
+            text,
+            "\nTickwire told of {} % (most {} %) of what was in view less often than at each tick, or later, since it believed that \
+             more would queue up on the way to clients.",
+            share(held_back.median),
+            share(held_back.high)
+        );
+    }
     text
 }
 
@@ -155,7 +179,11 @@ pub(crate) fn bytes_per_entity(figures: &Figures) -> f64 {
 }
 
 fn ranged(Spread { low, median, high }: Spread) -> String {
-    if low == high { number(median) } else { format!("{} ({}–{})", number(median), number(low), number(high)) }
+    if low == high {
+        number(median)
+    } else {
+        format!("{} ({}–{})", number(median), number(low), number(high))
+    }
 }
 
 fn bodies(series: &Series) -> String {

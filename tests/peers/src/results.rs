@@ -82,7 +82,7 @@ pub struct Figures {
     pub visible_p99_ms: f64,
     /// Presses.
     pub presses: usize,
-    /// How long before its tick an input arrives, ms; nothing where clients do not steer that.
+    /// How long before its tick an input arrives that leaves at the last moment, ms; nothing where clients do not steer that.
     pub margin_ms: Option<f64>,
     /// Resident memory of the server.
     pub rss_mib: f64,
@@ -94,6 +94,8 @@ pub struct Figures {
     pub sent_bytes_per_s: f64,
     /// Entity states that were compared with the truth, all right.
     pub compared: u64,
+    /// Of all in view, the share of which a state said nothing because the server held it back.
+    pub held_back: f64,
 }
 
 impl Figures {
@@ -117,6 +119,7 @@ impl Figures {
             messages_per_s: rounded(counted.messages_per_client_s),
             sent_bytes_per_s: rounded(counted.sent_bytes_per_client_s),
             compared: counted.right,
+            held_back: rounded(counted.waiting as f64 / (counted.right + counted.waiting).max(1) as f64),
         }
     }
 }

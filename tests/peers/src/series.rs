@@ -11,9 +11,9 @@ use crate::servers::{self, Server};
 use crate::swarm::Swarm;
 
 /// Before measuring, for joins and for what is told once.
-const WARM_UP: Duration = Duration::from_millis(1500);
+const WARM_UP: Duration = Duration::from_millis(1200);
 /// After measuring Tickwire, so that the floor does not run out of what to send.
-const SPARE: Duration = Duration::from_millis(1500);
+const SPARE: Duration = Duration::from_millis(1000);
 /// What one measurement takes besides, about.
 const BESIDES: Duration = Duration::from_secs(4);
 

@@ -9,8 +9,6 @@ use std::time::Duration;
 
 use crate::plan::{Cell, Peer, ServerArguments};
 
-/// Length of a unit of the system's CPU times, in microseconds (`getconf CLK_TCK` is 100 wherever this runs).
-const CLOCK_TICK_MICROS: f64 = 10_000.0;
 /// How long a server may take until it says that it is ready.
 const READY_DEADLINE: Duration = Duration::from_secs(20);
 
@@ -80,7 +78,10 @@ pub fn start(peer: Peer, cell: Cell, port: u16, recorded: &[Vec<u8>]) -> Result<
     command.env("NODE_ENV", "production").env("RUST_LOG", "warn");
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit());
     let child = command.spawn().map_err(|error| {
-        format!("{}: {error}; `tests/peers/run` builds and installs it", command.get_program().to_string_lossy())
+        format!(
+            "{}: {error}; `tests/peers/run` builds and installs it",
+            command.get_program().to_string_lossy()
+        )
     })?;
     let mut server = Server { child, address, version: String::new() };
     if peer == Peer::Floor {
@@ -116,13 +117,15 @@ impl Server {
         said.recv_timeout(READY_DEADLINE).map_err(|_| "the server does not get ready".to_owned())
     }
 
-    /// CPU time of all its threads, user and system.
+    /// CPU time of all its threads, user and system: what `/proc/PID/stat` has in hundredths of a second, in nanoseconds.
     #[must_use]
     pub fn cpu_micros(&self) -> f64 {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap_or_default();
-        let after_name = stat.rsplit(')').next().unwrap_or_default();
-        let fields = after_name.split_whitespace().skip(11).take(2);
-        fields.filter_map(|field| field.parse::<f64>().ok()).sum::<f64>() * CLOCK_TICK_MICROS
+        let threads = std::fs::read_dir(format!("/proc/{}/task", self.child.id()));
+        let ran = |thread: std::io::Result<std::fs::DirEntry>| {
+            let text = std::fs::read_to_string(thread.ok()?.path().join("schedstat")).ok()?;
+            text.split_whitespace().next()?.parse::<f64>().ok()
+        };
+        threads.into_iter().flatten().filter_map(ran).sum::<f64>() / 1000.0
     }
 
     /// What is resident, in MiB.

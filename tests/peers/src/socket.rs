@@ -55,7 +55,8 @@ impl Socket {
     pub async fn connect(address: SocketAddr, path: &str, subprotocol: Option<&str>) -> io::Result<Self> {
         let mut stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
-        let offer = subprotocol.map_or_else(String::new, |name| format!("Sec-WebSocket-Protocol: {name}\r\n"));
+        let offer =
+            subprotocol.map_or_else(String::new, |name| format!("Sec-WebSocket-Protocol: {name}\r\n"));
         let request = format!(
             "GET {path} HTTP/1.1\r\nHost: {address}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
              Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{offer}\r\n"
@@ -237,7 +238,10 @@ mod tests {
     fn frames_of_all_lengths() {
         assert_eq!(frame(&[0x82, 2, 7, 7]).expect("a frame"), Some((0x82, 2, 4)));
         assert_eq!(frame(&[0x82, 2, 7]).expect("half a frame"), None);
-        assert_eq!(frame(&[&[0x81, 126, 0, 200][..], &[0; 200]].concat()).expect("one"), Some((0x81, 4, 204)));
+        assert_eq!(
+            frame(&[&[0x81, 126, 0, 200][..], &[0; 200]].concat()).expect("one"),
+            Some((0x81, 4, 204))
+        );
         let long = [&[0x82, 127, 0, 0, 0, 0, 0, 1, 0, 0][..], &[0; 65_536]].concat();
         assert_eq!(frame(&long).expect("one"), Some((0x82, 10, 65_546)));
         assert!(frame(&[0x82, 0x80 | 2, 0, 0]).is_err());

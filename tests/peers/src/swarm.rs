@@ -17,12 +17,13 @@ use crate::plan::{Cell as Workload, Inputs, Peer, TICK};
 use crate::socket::{Socket, post};
 use crate::truth::Truth;
 
-/// Of one run's clients.
-const PROBES: usize = 12;
+/// One in so many clients presses keys and decodes; at least and at most so many.
+const PROBE_EVERY: usize = 16;
+const PROBES: std::ops::RangeInclusive<usize> = 4..=12;
 /// Clients join in groups, so that even a busy machine keeps up.
 const JOINS_AT_ONCE: usize = 20;
 const JOINS_PAUSE: Duration = Duration::from_millis(20);
-const JOIN_DEADLINE: Duration = Duration::from_secs(30);
+const JOIN_DEADLINE: Duration = Duration::from_secs(60);
 /// Ticks for which a key is held.
 const HOLD_TICKS: u32 = 15;
 /// A probe presses again so long after it has seen the last one: at least, and how much more at most. Three ticks of
@@ -31,8 +32,8 @@ const PRESS_AFTER: Duration = Duration::from_millis(60);
 const PRESS_SPREAD_MICROS: u32 = 100_000;
 /// What is not seen by then
 const PRESS_DEADLINE: Duration = Duration::from_secs(4);
-/// Updates between comparisons with the truth.
-const CHECK_EVERY: u64 = 8;
+/// Between comparisons with the truth: eight ticks.
+const CHECK_EVERY: Duration = Duration::from_millis(266);
 /// How often a probe asks what is due; what waits for a tick's beginning leaves then.
 const PROBE_POLL: Duration = Duration::from_millis(1);
 
@@ -44,10 +45,11 @@ pub struct Board {
     recorded: Option<Vec<RefCell<Vec<u8>>>>,
     is_measuring: Cell<bool>,
     latencies_ms: RefCell<Vec<f64>>,
-    margins_ms: RefCell<Vec<f64>>,
+    early_ms: RefCell<Vec<f64>>,
     /// Entities in view, and in how many looks.
     in_view: Cell<(u64, u64)>,
     right: Cell<u64>,
+    waiting: Cell<u64>,
     faults: RefCell<Vec<String>>,
 }
 
@@ -81,12 +83,14 @@ pub struct Counted {
     pub sent_bytes_per_client_s: f64,
     /// From a key press to the applied state that shows it.
     pub latencies_ms: Vec<f64>,
-    /// How long before their tick inputs arrive, where clients steer that.
+    /// How long before its tick an input arrives that leaves at the last moment, where clients steer that.
     pub margin_ms: Option<f64>,
     /// Entities in view of a probe.
     pub visible: f64,
     /// Entity states that were compared with the truth and are right.
     pub right: u64,
+    /// Those of which a state said nothing, on purpose.
+    pub waiting: u64,
 }
 
 impl Swarm {
@@ -102,9 +106,11 @@ impl Swarm {
         records: bool,
     ) -> Result<Self, String> {
         let players = workload.players();
+        let probes = (players / PROBE_EVERY).clamp(*PROBES.start(), *PROBES.end());
         // A coordinate of Colyseus has 16 bits, which at 1 km is a little more than a centimetre.
         let slack = i32::from(peer == Peer::Colyseus && workload.size_m() > 655);
         let truth = Truth::new(workload.size_m(), workload.drones(), workload.radius(), slack);
+        let truth = if peer == Peer::Tickwire { truth.with_holding_back() } else { truth };
         let checks = workload != Workload::Bodies && peer != Peer::Floor;
         let board = Rc::new(Board {
             epoch: Instant::now(),
@@ -113,9 +119,10 @@ impl Swarm {
             recorded: records.then(|| (0..players).map(|_| RefCell::default()).collect()),
             is_measuring: Cell::new(false),
             latencies_ms: RefCell::default(),
-            margins_ms: RefCell::default(),
+            early_ms: RefCell::default(),
             in_view: Cell::default(),
             right: Cell::default(),
+            waiting: Cell::default(),
             faults: RefCell::default(),
         });
         let mut swarm = Self { board, tasks: Vec::new() };
@@ -123,7 +130,7 @@ impl Swarm {
             if player % JOINS_AT_ONCE == 0 {
                 sleep(JOINS_PAUSE).await;
             }
-            let seat = Seat { player, cell: workload, decodes: player < PROBES && peer != Peer::Floor };
+            let seat = Seat { player, cell: workload, decodes: player < probes && peer != Peer::Floor };
             let board = Rc::clone(&swarm.board);
             swarm.tasks.push(tokio::task::spawn_local(async move {
                 let Err(error) = play(peer, seat, inputs, address, &board).await;
@@ -167,7 +174,7 @@ impl Swarm {
         self.faults()?;
         let total = |of: usize| counts.iter().map(|count| count[of]).sum::<u64>();
         let per_client_s = |of: usize| total(of) as f64 / counts.len() as f64 / seconds;
-        let margins = board.margins_ms.borrow();
+        let early = board.early_ms.borrow();
         let (entities, looks) = board.in_view.get();
         let counted = Counted {
             updates_per_s: counts.iter().map(|count| count[0] as f64 / seconds).collect(),
@@ -176,9 +183,12 @@ impl Swarm {
             messages_per_client_s: per_client_s(2),
             sent_bytes_per_client_s: per_client_s(3),
             latencies_ms: board.latencies_ms.take(),
-            margin_ms: (!margins.is_empty()).then(|| margins.iter().sum::<f64>() / margins.len() as f64),
+            // Presses come at any moment: on average half a tick before the last one that is in time.
+            margin_ms: (!early.is_empty())
+                .then(|| early.iter().sum::<f64>() / early.len() as f64 - TICK.as_secs_f64() * 500.0),
             visible: entities as f64 / looks.max(1) as f64,
             right: board.right.get(),
+            waiting: board.waiting.get(),
         };
         Ok(counted)
     }
@@ -217,10 +227,8 @@ impl Board {
 
     /// Compares what a probe was told with the truth.
     fn check(&self, dialect: &mut dyn Dialect) -> Result<(), String> {
+        dialect.check()?;
         let own = dialect.own();
-        if let Some(margin) = dialect.margin_ms() {
-            self.margins_ms.borrow_mut().push(margin);
-        }
         let Some(view) = dialect.view() else { return Ok(()) };
         let (entities, looks) = self.in_view.get();
         self.in_view.set((entities + view.count() as u64, looks + 1));
@@ -231,6 +239,7 @@ impl Board {
         };
         let verdict = truth.check(view, own);
         self.right.set(self.right.get() + verdict.right);
+        self.waiting.set(self.waiting.get() + verdict.waiting);
         verdict.wrong.map_or(Ok(()), Err)
     }
 }
@@ -258,7 +267,7 @@ async fn play(
             let is_update = dialect.handle(message, &mut out, board.now()).map_err(io::Error::other)?;
             count.updates.set(count.updates.get() + u64::from(is_update));
             if seat.decodes {
-                take(&mut *dialect, &mut hand, is_update.then(|| count.updates.get()), board)?;
+                take(&mut *dialect, &mut hand, is_update, board)?;
             }
         }
         dialect.poll(&mut out, board.now());
@@ -284,15 +293,17 @@ async fn play(
     }
 }
 
-/// A probe has had a message; where it was a state, how many it has had.
-fn take(dialect: &mut dyn Dialect, hand: &mut Hand, updates: Option<u64>, board: &Board) -> io::Result<()> {
+/// A probe has had a message.
+fn take(dialect: &mut dyn Dialect, hand: &mut Hand, is_update: bool, board: &Board) -> io::Result<()> {
     let shown = dialect.own().map(|own| own.heading);
     if let Some(latency) = hand.look(shown)
         && board.is_measuring.get()
     {
         board.latencies_ms.borrow_mut().push(latency.as_secs_f64() * 1000.0);
+        board.early_ms.borrow_mut().extend(dialect.early_ms());
     }
-    if board.is_measuring.get() && updates.is_some_and(|updates| updates.is_multiple_of(CHECK_EVERY)) {
+    if is_update && board.is_measuring.get() && hand.check_at <= Instant::now() {
+        hand.check_at = Instant::now() + CHECK_EVERY;
         board.check(dialect).map_err(io::Error::other)?;
     }
     Ok(())
@@ -330,6 +341,7 @@ struct Hand {
     held: Input,
     ticks: u32,
     press_at: Instant,
+    check_at: Instant,
     /// The heading that shows it, and when.
     pressed: Option<(u16, Instant)>,
 }
@@ -345,6 +357,7 @@ impl Hand {
             held: Input::default(),
             ticks,
             press_at: Instant::now() + PRESS_AFTER,
+            check_at: Instant::now(),
             pressed: None,
         }
     }

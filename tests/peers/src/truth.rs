@@ -18,13 +18,15 @@ pub struct View {
     pub tick: u32,
     /// By entity.
     pub entities: Vec<Option<Seen>>,
+    /// By entity: in view, but not told of at this tick, and the client knows that. Not compared, but counted.
+    pub waiting: Vec<bool>,
 }
 
 impl View {
     /// Nothing is known of any of so many entities.
     #[must_use]
     pub fn new(entities: usize) -> Self {
-        Self { tick: 0, entities: vec![None; entities] }
+        Self { tick: 0, entities: vec![None; entities], waiting: vec![false; entities] }
     }
 
     /// How many are in view.
@@ -40,6 +42,7 @@ pub struct Truth {
     /// Coordinates may be off by so many cm.
     slack: i32,
     radius: bool,
+    holds_back: bool,
     history: VecDeque<Vec<Seen>>,
 }
 
@@ -48,6 +51,8 @@ pub struct Truth {
 pub struct Verdict {
     /// Drones that were as they have to be.
     pub right: u64,
+    /// Those of which this tick said nothing, on purpose.
+    pub waiting: u64,
     /// The first that was not.
     pub wrong: Option<String>,
 }
@@ -56,7 +61,14 @@ impl Truth {
     /// From tick 0 on.
     #[must_use]
     pub fn new(size_m: i32, drones: usize, radius: bool, slack: i32) -> Self {
-        Self { scene: Scene::new(size_m, drones, 0), slack, radius, history: VecDeque::new() }
+        let scene = Scene::new(size_m, drones, 0);
+        Self { scene, slack, radius, holds_back: false, history: VecDeque::new() }
+    }
+
+    /// The server may tell of something later, on purpose, where more would queue up. That is counted.
+    #[must_use]
+    pub fn with_holding_back(self) -> Self {
+        Self { holds_back: true, ..self }
     }
 
     fn at(&mut self, tick: u32) -> Option<&Vec<Seen>> {
@@ -74,7 +86,7 @@ impl Truth {
 
     /// Compares what was told with what is. `own` is where the client is, if it knows.
     pub fn check(&mut self, view: &View, own: Option<Seen>) -> Verdict {
-        let (slack, radius) = (self.slack, self.radius);
+        let (slack, radius, holds_back) = (self.slack, self.radius, self.holds_back);
         let Some(drones) = self.at(view.tick) else { return Verdict::default() };
         let mut verdict = Verdict::default();
         let complain = |what: &str, drone: usize, told: Option<Seen>| {
@@ -89,7 +101,9 @@ impl Truth {
             let must = !radius || distance_squared.is_some_and(|distance| distance < NEAR * NEAR);
             let may = !radius || distance_squared.is_none_or(|distance| distance < FAR * FAR);
             match told {
+                Some(_) if may && view.waiting[drone] => verdict.waiting += 1,
                 Some(_) if !may => verdict.wrong = complain("is out of reach", drone, told),
+                None if must && holds_back => verdict.waiting += 1,
                 None if must => verdict.wrong = complain("is missing", drone, told),
                 Some(told) if !same(&told, is, slack) => {
                     verdict.wrong = complain("differs", drone, Some(told));
@@ -128,7 +142,7 @@ mod tests {
         for entity in 0..23 {
             view.entities[entity] = Some(scene.seen(entity));
         }
-        assert_eq!(truth.check(&view, None), Verdict { right: 20, wrong: None });
+        assert_eq!(truth.check(&view, None), Verdict { right: 20, ..Verdict::default() });
         for spoil in [|seen: &mut Seen| seen.x += 1, |seen| seen.heading ^= 1, |seen| seen.hp -= 1] {
             let mut spoiled = view.clone();
             spoil(spoiled.entities[7].as_mut().expect("all are there"));

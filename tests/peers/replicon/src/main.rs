@@ -115,7 +115,8 @@ fn main() {
         entities,
         hidden,
     });
-    let config = ServerConfig::builder().with_bind_address(([127, 0, 0, 1], port).into()).with_no_encryption();
+    let config =
+        ServerConfig::builder().with_bind_address(([127, 0, 0, 1], port).into()).with_no_encryption();
     app.world_mut().commands().spawn(AeronetRepliconServer).queue(WebSocketServer::open(config));
     app.world_mut().flush();
     app.finish();

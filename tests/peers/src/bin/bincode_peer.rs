@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use peers_scene::{Interest, Scene, Seen};
-use tickwire_peers::dialects::bincode::{Input, Told};
+use tickwire_peers::dialects::binary::{Input, Told};
 use tickwire_peers::plan::{ServerArguments, TICK_HZ};
 use tickwire_shared::wire::codec;
 use tokio::net::{TcpListener, TcpStream};
@@ -53,7 +53,8 @@ async fn run_ticks(clients: Arc<Mutex<Clients>>, arguments: ServerArguments) {
         }
         scene.step(|player| clients.inputs[player]);
         let seen: Vec<Seen> = (0..scene.len()).map(|entity| scene.seen(entity)).collect();
-        let told: Vec<Told> = seen.iter().enumerate().map(|(entity, seen)| Told::new(entity, *seen)).collect();
+        let told: Vec<Told> =
+            seen.iter().enumerate().map(|(entity, seen)| Told::new(entity, *seen)).collect();
         if !radius {
             let bytes = Bytes::from(codec::encode_blob(&(scene.tick(), told)));
             for outbox in clients.outboxes.values() {

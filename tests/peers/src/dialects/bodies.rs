@@ -5,9 +5,9 @@ use std::sync::OnceLock;
 
 use glam::{Quat, Vec3};
 use peers_scene::{Input, Seen};
+use tickwire_shared::Micros;
 use tickwire_shared::client::{Identity, Session};
 use tickwire_shared::schema::Replicate;
-use tickwire_shared::Micros;
 
 use super::colyseus::{self, Change, Decoder, Field};
 use super::{Dialect, Out, Seat};
@@ -25,8 +25,6 @@ const BODY_BYTES: usize = 28;
 const PLACE_SLACK_M: f32 = 0.0075;
 /// A rotation may be off by so much, in radians: a few quanta.
 const TURN_SLACK: f32 = 0.004;
-/// Updates between comparisons.
-const CHECK_EVERY: u64 = 8;
 
 /// Writes the recording for the servers.
 ///
@@ -57,7 +55,8 @@ pub fn recorded() -> Result<Vec<Vec<(Vec3, Quat)>>, String> {
     let file = bodies_file();
     let bytes = std::fs::read(&file).map_err(|error| format!("{}: {error}", file.display()))?;
     let body = |bytes: &[u8]| {
-        let number = |at: usize| bytes[4 * at..].first_chunk().map_or(0.0, |bytes| f32::from_le_bytes(*bytes));
+        let number =
+            |at: usize| bytes[4 * at..].first_chunk().map_or(0.0, |bytes| f32::from_le_bytes(*bytes));
         let place = Vec3::new(number(0), number(1), number(2)) / 100.0;
         (place, Quat::from_xyzw(number(3), number(4), number(5), number(6)))
     };
@@ -67,18 +66,12 @@ pub fn recorded() -> Result<Vec<Vec<(Vec3, Quat)>>, String> {
 
 /// Compares what was told with the recording.
 struct Checker {
-    updates: u64,
     view: View,
 }
 
 impl Checker {
     fn new() -> Self {
-        Self { updates: 0, view: View::new(Cell::Bodies.drones()) }
-    }
-
-    fn is_due(&mut self) -> bool {
-        self.updates += 1;
-        self.updates.is_multiple_of(CHECK_EVERY)
+        Self { view: View::new(Cell::Bodies.drones()) }
     }
 
     fn check(&mut self, tick: u32, told: impl Iterator<Item = (usize, Vec3, Quat)>) -> Result<(), String> {
@@ -107,7 +100,6 @@ impl Checker {
 /// A client of Tickwire.
 pub struct Tickwire {
     session: Session<RigidBodies>,
-    decodes: bool,
     checker: Checker,
 }
 
@@ -117,9 +109,9 @@ impl Tickwire {
     /// # Panics
     /// When the game's schema is none.
     #[must_use]
-    pub fn new(seat: Seat) -> Self {
+    pub fn new() -> Self {
         let session = Session::new(Identity::default()).expect("a schema");
-        Self { session, decodes: seat.decodes, checker: Checker::new() }
+        Self { session, checker: Checker::new() }
     }
 }
 
@@ -133,15 +125,15 @@ impl Dialect for Tickwire {
         self.session.handle_message(message, now).map_err(|error| error.to_string())?;
         while self.session.poll_happening().is_some() {}
         self.poll(out, now);
-        let is_update = self.session.stats().frames > frames;
-        if is_update && self.decodes && self.checker.is_due() {
-            let tick = self.session.replica().map_or(0, |replica| replica.tick().0);
-            let told = self.session.entities().map(|(slot, Entity::Rigid(Rigid { position, rotation }))| {
-                (usize::from(slot.spawn), position, rotation)
-            });
-            self.checker.check(tick, told)?;
-        }
-        Ok(is_update)
+        Ok(self.session.stats().frames > frames)
+    }
+
+    fn check(&mut self) -> Result<(), String> {
+        let tick = self.session.replica().map_or(0, |replica| replica.tick().0);
+        let told = self.session.entities().map(|(slot, Entity::Rigid(Rigid { position, rotation }))| {
+            (usize::from(slot.spawn), position, rotation)
+        });
+        self.checker.check(tick, told)
     }
 
     fn input(&mut self, _input: Input, out: &mut Out, now: Micros) {
@@ -164,18 +156,19 @@ pub struct Colyseus {
     decodes: bool,
     decoder: Decoder,
     tick: u32,
-    told: Vec<[u32; 6]>,
+    told: Vec<[u32; 7]>,
     checker: Checker,
 }
 
-/// x, y, z, and the rotation's first three components; the fourth is not negative.
-const BODY: [Field; 6] = [Field::Word; 6];
+/// x, y, z, the rotation's three smaller components, and which is the largest.
+const BODY: [Field; 7] =
+    [Field::Word, Field::Word, Field::Word, Field::Word, Field::Word, Field::Word, Field::Byte];
 
 impl Colyseus {
     /// A client that knows nothing.
     #[must_use]
     pub fn new(seat: Seat) -> Self {
-        let told = vec![[0; 6]; Cell::Bodies.drones()];
+        let told = vec![[0; 7]; Cell::Bodies.drones()];
         Self { decodes: seat.decodes, decoder: Decoder::new(&BODY), tick: 0, told, checker: Checker::new() }
     }
 }
@@ -192,21 +185,28 @@ impl Dialect for Colyseus {
             Change::Field { entity, field, value } => told[entity][field] = value,
             Change::Gone(_) => {}
         })?;
-        if self.checker.is_due() {
-            // As in `node/colyseus_bodies.mjs`: metres in -327.67 to 327.67, components in -1 to 1, an exact zero.
-            let scaled = |value: u32, most: f32| (value as f32 / 32_767.0 - 1.0) * most;
-            let told = self.told.iter().enumerate().map(|(body, value)| {
-                let place = Vec3::from_array([0, 1, 2].map(|at| scaled(value[at], 327.67)));
-                let turn = Vec3::from_array([3, 4, 5].map(|at| scaled(value[at], 1.0)));
-                let w = (1.0 - turn.length_squared()).max(0.0).sqrt();
-                (body, place, Quat::from_xyzw(turn.x, turn.y, turn.z, w).normalize())
-            });
-            self.checker.check(self.tick, told)?;
-        }
         Ok(true)
     }
 
     fn input(&mut self, _input: Input, _out: &mut Out, _now: Micros) {}
+
+    fn check(&mut self) -> Result<(), String> {
+        // As in `node/colyseus_bodies.mjs`: metres in -327.67 to 327.67, components in -1 to 1, an exact zero.
+        let scaled = |value: u32, most: f32| (value as f32 / 32_767.0 - 1.0) * most;
+        let told = self.told.iter().enumerate().map(|(body, value)| {
+            let place = Vec3::from_array([0, 1, 2].map(|at| scaled(value[at], 327.67)));
+            let [a, b, c] = [3, 4, 5].map(|at| scaled(value[at], 1.0));
+            let d = (1.0 - a * a - b * b - c * c).max(0.0).sqrt();
+            let turn = match value[6] {
+                0 => [d, a, b, c],
+                1 => [a, d, b, c],
+                2 => [a, b, d, c],
+                _ => [a, b, c, d],
+            };
+            (body, place, Quat::from_array(turn).normalize())
+        });
+        self.checker.check(self.tick, told)
+    }
 
     fn view(&mut self) -> Option<&View> {
         self.decodes.then_some(&self.checker.view)

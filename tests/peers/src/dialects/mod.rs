@@ -2,7 +2,7 @@
 //! answer what has to be answered; the probes decode everything. Tickwire's clients always decode everything, since
 //! they acknowledge what they have applied.
 
-pub mod bincode;
+pub mod binary;
 
 pub mod bodies;
 
@@ -57,8 +57,16 @@ pub trait Dialect {
         None
     }
 
-    /// How long before its tick an input arrives, in ms, where the client steers that.
-    fn margin_ms(&self) -> Option<f64> {
+    /// Compares what was told with what is, where this dialect has that by itself.
+    ///
+    /// # Errors
+    /// Names the first thing that is not as it has to be.
+    fn check(&mut self) -> Result<(), String> {
+        Ok(())
+    }
+
+    /// How long before its tick the last input arrived, in ms, where the server says so.
+    fn early_ms(&self) -> Option<f64> {
         None
     }
 }
@@ -90,11 +98,11 @@ impl Seat {
 #[must_use]
 pub fn of(peer: Peer, seat: Seat) -> Box<dyn Dialect> {
     match peer {
-        Peer::Tickwire if seat.cell == Cell::Bodies => Box::new(bodies::Tickwire::new(seat)),
+        Peer::Tickwire if seat.cell == Cell::Bodies => Box::new(bodies::Tickwire::new()),
         Peer::Colyseus if seat.cell == Cell::Bodies => Box::new(bodies::Colyseus::new(seat)),
         Peer::Tickwire => Box::new(tickwire::Tickwire::new(seat)),
         Peer::Floor => Box::new(floor::Floor),
-        Peer::Bincode => Box::new(bincode::Bincode::new(seat)),
+        Peer::Bincode => Box::new(binary::Binary::new(seat)),
         Peer::Colyseus => Box::new(colyseus::Colyseus::new(seat)),
         Peer::Ws => Box::new(json::Json::ws(seat)),
         Peer::Socketio => Box::new(json::Json::socketio(seat)),

@@ -82,10 +82,12 @@ impl Replicon {
         out.push((Kind::Binary, packet));
     }
 
-    fn read_update(&mut self, message: &[u8]) -> Result<(), String> {
+    /// Says whether it is the first message of a tick.
+    fn read_update(&mut self, message: &[u8]) -> Result<bool, String> {
         let mut reader = Reader(message);
         let flags = reader.byte()?;
-        let _tick = reader.varint()?;
+        let tick = reader.varint()?;
+        let is_new = self.begin(tick);
         if flags & !(DESPAWNS | CHANGES) != 0 {
             return Err(format!("an update with {flags}"));
         }
@@ -102,15 +104,12 @@ impl Replicon {
                 }
             }
         }
-        self.read_components(reader)
+        self.read_components(reader)?;
+        Ok(is_new)
     }
 
-    /// Says whether it is the first message of a tick.
-    fn read_mutations(&mut self, message: &[u8]) -> Result<bool, String> {
-        let mut reader = Reader(message);
-        let _update_tick = reader.varint()?;
-        let tick = reader.varint()?;
-        self.acks.extend(reader.take(2)?);
+    /// A message of this tick: if it is the first one, all that there was of the last one is complete.
+    fn begin(&mut self, tick: u32) -> bool {
         let is_new = tick > self.tick;
         if is_new {
             if self.seat.decodes {
@@ -119,6 +118,16 @@ impl Replicon {
             }
             self.tick = tick;
         }
+        is_new
+    }
+
+    /// Says whether it is the first message of a tick.
+    fn read_mutations(&mut self, message: &[u8]) -> Result<bool, String> {
+        let mut reader = Reader(message);
+        let _update_tick = reader.varint()?;
+        let tick = reader.varint()?;
+        self.acks.extend(reader.take(2)?);
+        let is_new = self.begin(tick);
         if self.seat.decodes && tick == self.tick {
             self.read_components(reader)?;
         }
@@ -163,7 +172,7 @@ impl Dialect for Replicon {
         let mut is_update = false;
         for (lane, message) in self.transport.receive(message)? {
             match lane {
-                UPDATES => self.read_update(&message)?,
+                UPDATES => is_update |= self.read_update(&message)?,
                 MUTATIONS => is_update |= self.read_mutations(&message)?,
                 other => return Err(format!("lane {other}")),
             }
@@ -230,7 +239,8 @@ impl Transport {
             if fragments.iter().all(|(other, _)| *other != position) {
                 fragments.push((position, payload.to_vec()));
             }
-            let last = fragments.iter().find(|(position, _)| position % 2 == 1).map(|(position, _)| position / 2);
+            let last =
+                fragments.iter().find(|(position, _)| position % 2 == 1).map(|(position, _)| position / 2);
             if last.is_some_and(|last| fragments.len() == last as usize + 1) {
                 let mut fragments = self.fragments.remove(&(lane, number)).unwrap_or_default();
                 fragments.sort_unstable_by_key(|(position, _)| *position);

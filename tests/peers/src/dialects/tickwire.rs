@@ -3,6 +3,7 @@
 use peers_scene::{Input, Seen};
 use tickwire_shared::Micros;
 use tickwire_shared::client::{Identity, Session};
+use tickwire_shared::wire::cadence::Tier;
 
 use super::{Dialect, Out, Seat};
 use crate::game::{self, Body, Entity, Own, Peers};
@@ -68,12 +69,15 @@ impl Dialect for Tickwire {
         self.view.entities.fill(None);
         self.view.entities[self.avatar] = Some(own);
         for (slot, Entity::Body(Body { position, heading, hp, state })) in self.session.entities() {
-            self.view.entities[usize::from(slot.spawn)] = Some(game::seen(position, heading, hp, state));
+            let entity = usize::from(slot.spawn);
+            self.view.entities[entity] = Some(game::seen(position, heading, hp, state));
+            // Where the server believes that more would queue up, it tells of the farthest less often, and says so.
+            self.view.waiting[entity] = slot.parked.is_some() || slot.tier != Tier::FAST;
         }
         Some(&self.view)
     }
 
-    fn margin_ms(&self) -> Option<f64> {
+    fn early_ms(&self) -> Option<f64> {
         let clock = self.session.clock()?;
         clock.margin_ticks().map(|ticks| f64::from(ticks) * clock.tick_micros() as f64 / 1000.0)
     }

@@ -41,12 +41,12 @@ pub struct Input {
 }
 
 /// One client.
-pub struct Bincode {
+pub struct Binary {
     seat: Seat,
     view: View,
 }
 
-impl Bincode {
+impl Binary {
     /// A client that knows nothing.
     #[must_use]
     pub fn new(seat: Seat) -> Self {
@@ -54,7 +54,7 @@ impl Bincode {
     }
 }
 
-impl Dialect for Bincode {
+impl Dialect for Binary {
     fn handle(&mut self, message: &[u8], _out: &mut Out, _now: Micros) -> Result<bool, String> {
         if self.seat.decodes {
             let (tick, told): (u32, Vec<Told>) =
