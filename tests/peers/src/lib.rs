@@ -12,6 +12,8 @@ pub mod truth;
 
 pub mod dialects;
 
+pub mod board;
+
 pub mod swarm;
 
 pub mod servers;

@@ -124,6 +124,7 @@ fn runs(series: &Series, cell: Cell, inputs: Inputs) -> String {
         .filter(|count| *count > 0)
         .collect();
     match (counts.iter().min(), counts.iter().max()) {
+        (Some(1), Some(1)) => " (one run of each):".to_owned(),
         (Some(least), Some(most)) if least == most => format!(" ({least} runs of each):"),
         (Some(least), Some(most)) => format!(" ({least} to {most} runs of each):"),
         _ => ":".to_owned(),

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::board::Counted;
 use crate::plan::{Cell, Inputs, Peer};
-use crate::swarm::Counted;
 
 /// A whole series.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]

@@ -8,7 +8,7 @@ use tokio::task::LocalSet;
 use crate::plan::{Cell, Inputs, Peer};
 use crate::results::{Failure, Figures, Machine, Run, Series, load};
 use crate::servers::{self, Server};
-use crate::swarm::Swarm;
+use crate::swarm::{self, Swarm};
 
 /// Before measuring, for joins and for what is told once.
 const WARM_UP: Duration = Duration::from_millis(1200);
@@ -136,7 +136,7 @@ async fn clients(
     server: &Server,
 ) -> Result<(Figures, Vec<Vec<u8>>), String> {
     let records = peer == Peer::Tickwire && cell != Cell::Bodies;
-    let swarm = Swarm::join(peer, cell, inputs, server.address, records).await?;
+    let swarm = Swarm::join(swarm::Run { peer, cell, inputs, address: server.address, records }).await?;
     tokio::time::sleep(WARM_UP).await;
     let mut marks = Vec::new();
     let counted = swarm.measure(lasting, || marks.push(server.cpu_micros())).await?;

@@ -10,6 +10,9 @@ use crate::results::{Figures, Series, Spread};
 /// Half a tick: how long an input waits for the next one, on average, that comes at any moment.
 const HALF_TICK_MS: f64 = 1000.0 / 30.0 / 2.0;
 
+/// Updates per second of somebody who keeps up with 30 ticks.
+const KEEPS_UP: f64 = 28.5;
+
 /// So many times less than a peer.
 struct Aim {
     what: &'static str,
@@ -94,13 +97,13 @@ pub(crate) fn table(series: &Series) -> String {
         "| less than | times, median (least–most) | had to be | good | |\n| --- | --- | --- | --- | --- |\n"
             .to_owned();
     for aim in &AIMS {
-        let ratios = aim.cells.iter().filter_map(|cell| ratio(series, aim, *cell));
-        let found = ratios.min_by(|one, other| one.median.total_cmp(&other.median));
+        let ratios = aim.cells.iter().filter_map(|cell| Some((*cell, ratio(series, aim, *cell)?)));
+        let found = ratios.min_by(|(_, one), (_, other)| one.median.total_cmp(&other.median));
         let (value, said) = match found {
-            None => ("".to_owned(), "not measured"),
-            Some(Spread { low, median, high }) => (
+            None => (String::new(), "not measured".to_owned()),
+            Some((cell, Spread { low, median, high })) => (
                 format!("{} ({}–{})", number(median), number(low), number(high)),
-                word(median >= aim.must, median >= aim.good),
+                word(median >= aim.must, median >= aim.good).to_owned() + &behind(series, aim.peer, cell),
             ),
         };
         let _ = writeln!(
@@ -135,6 +138,16 @@ pub(crate) fn table(series: &Series) -> String {
         );
     }
     text
+}
+
+/// Who does not send a state at each tick does less work than what is asked for, and ratios are of what is left.
+fn behind(series: &Series, peer: Peer, cell: Cell) -> String {
+    let updates =
+        series.spread(peer, cell, Inputs::EachTick, |figures| figures.updates_p50).unwrap_or_default();
+    match updates.median < KEEPS_UP {
+        true => format!("; {} falls behind: {} updates per second", peer.title(), number(updates.median)),
+        false => String::new(),
+    }
 }
 
 fn word(is_reached: bool, is_good: bool) -> &'static str {
