@@ -142,12 +142,20 @@ pub(crate) fn table(series: &Series) -> String {
 
 /// Who does not send a state at each tick does less work than what is asked for, and ratios are of what is left.
 fn behind(series: &Series, peer: Peer, cell: Cell) -> String {
-    let updates =
-        series.spread(peer, cell, Inputs::EachTick, |figures| figures.updates_p50).unwrap_or_default();
-    match updates.median < KEEPS_UP {
-        true => format!("; {} falls behind: {} updates per second", peer.title(), number(updates.median)),
-        false => String::new(),
+    let mut text = String::new();
+    for peer in [Peer::Tickwire, peer] {
+        let updates =
+            series.spread(peer, cell, Inputs::EachTick, |figures| figures.updates_p50).unwrap_or_default();
+        if updates.median < KEEPS_UP {
+            let _ = write!(
+                text,
+                "; {} falls behind: {} updates per second",
+                peer.title(),
+                number(updates.median)
+            );
+        }
     }
+    text
 }
 
 fn word(is_reached: bool, is_good: bool) -> &'static str {
