@@ -143,7 +143,8 @@ mod tests {
             view.entities[entity] = Some(scene.seen(entity));
         }
         assert_eq!(truth.check(&view, None), Verdict { right: 20, ..Verdict::default() });
-        for spoil in [|seen: &mut Seen| seen.x += 1, |seen| seen.heading ^= 1, |seen| seen.hp -= 1] {
+        let spoils: [fn(&mut Seen); 3] = [|seen| seen.x += 1, |seen| seen.heading ^= 1, |seen| seen.hp -= 1];
+        for spoil in spoils {
             let mut spoiled = view.clone();
             spoil(spoiled.entities[7].as_mut().expect("all are there"));
             assert!(truth.check(&spoiled, None).wrong.is_some_and(|what| what.contains("drone 7 differs")));

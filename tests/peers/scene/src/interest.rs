@@ -47,7 +47,7 @@ impl Interest {
     /// Whether a viewer looks around in this tick. It does when it joins, too.
     #[must_use]
     pub fn is_due(&self, viewer: usize, tick: u32) -> bool {
-        (tick + viewer as u32) % EVERY == 0 || self.lists[viewer].is_empty()
+        (tick + viewer as u32).is_multiple_of(EVERY) || self.lists[viewer].is_empty()
     }
 
     /// To be called once per tick, before anybody looks.

@@ -75,6 +75,7 @@ pub struct Scene {
 impl Scene {
     /// A world at tick 0. Players stand in it from the beginning, whether they are connected or not.
     #[must_use]
+    #[allow(clippy::disallowed_methods, reason = "rounded, and compared with what JavaScript makes of it")]
     pub fn new(size_m: i32, drones: usize, players: usize) -> Self {
         let size = size_m * 100 * FINE;
         let cosine = |step: i32| {
@@ -145,7 +146,7 @@ impl Body {
         if chance & 63 == 0 {
             self.wanted = (self.dice.next() & 1023) as i32;
         }
-        if (chance >> 6) % if self.resting { 20 } else { 90 } == 0 {
+        if (chance >> 6).is_multiple_of(if self.resting { 20 } else { 90 }) {
             self.resting = !self.resting;
         }
         self.live(chance);
@@ -174,11 +175,11 @@ impl Body {
 
     /// Hit points and flags.
     fn live(&mut self, chance: u32) {
-        if (chance >> 16) % 150 == 0 {
+        if (chance >> 16).is_multiple_of(150) {
             let hurt = 1 + (chance & 7) as i32;
             self.hp = if self.hp <= hurt { 100 } else { self.hp - hurt };
         }
-        if (chance >> 20) % 60 == 0 {
+        if (chance >> 20).is_multiple_of(60) {
             self.state = (chance & 15) as i32;
         }
     }
