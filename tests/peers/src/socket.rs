@@ -112,7 +112,7 @@ impl Socket {
     ///
     /// # Errors
     /// When the server closes, or says what no server may.
-    pub fn next(&mut self) -> io::Result<Option<&[u8]>> {
+    pub fn next_message(&mut self) -> io::Result<Option<&[u8]>> {
         loop {
             let Some((first, begin, end)) = frame(&self.buffer[self.consumed..])? else { return Ok(None) };
             let (begin, end) = (self.consumed + begin, self.consumed + end);

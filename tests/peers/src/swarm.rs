@@ -175,7 +175,7 @@ async fn play(run: Run, seat: Seat, board: &Board) -> io::Result<std::convert::I
     let mut poll = interval_at(Instant::now(), PROBE_POLL);
     poll.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        while let Some(message) = socket.next()? {
+        while let Some(message) = socket.next_message()? {
             board.record(seat.player, message);
             let is_update = dialect.handle(message, &mut out, board.now()).map_err(io::Error::other)?;
             count.updates.fetch_add(u64::from(is_update), Ordering::Relaxed);
@@ -318,10 +318,8 @@ impl Hand {
     /// How long ago the key was pressed that is shown now.
     fn look(&mut self, shown: Option<i32>) -> Option<Duration> {
         let (aim, at) = self.pressed?;
-        if shown != Some(i32::from(aim)) {
-            if at.elapsed() < PRESS_DEADLINE {
-                return None;
-            }
+        if shown != Some(i32::from(aim)) && at.elapsed() < PRESS_DEADLINE {
+            return None;
         }
         self.pressed = None;
         let spread = Duration::from_micros(u64::from(self.dice.next() % PRESS_SPREAD_MICROS));

@@ -103,13 +103,9 @@ pub struct Tickwire {
     checker: Checker,
 }
 
-impl Tickwire {
+impl Default for Tickwire {
     /// A client that has not said Hello.
-    ///
-    /// # Panics
-    /// When the game's schema is none.
-    #[must_use]
-    pub fn new() -> Self {
+    fn default() -> Self {
         let session = Session::new(Identity::default()).expect("a schema");
         Self { session, checker: Checker::new() }
     }

@@ -98,7 +98,7 @@ impl Seat {
 #[must_use]
 pub fn of(peer: Peer, seat: Seat) -> Box<dyn Dialect> {
     match peer {
-        Peer::Tickwire if seat.cell == Cell::Bodies => Box::new(bodies::Tickwire::new()),
+        Peer::Tickwire if seat.cell == Cell::Bodies => Box::new(bodies::Tickwire::default()),
         Peer::Colyseus if seat.cell == Cell::Bodies => Box::new(bodies::Colyseus::new(seat)),
         Peer::Tickwire => Box::new(tickwire::Tickwire::new(seat)),
         Peer::Floor => Box::new(floor::Floor),

@@ -43,6 +43,9 @@ struct Known {
     seen: Seen,
 }
 
+/// Of one message, by position.
+type Fragments = Vec<(u32, Vec<u8>)>;
+
 /// aeronet's end of it.
 #[derive(Default)]
 struct Transport {
@@ -51,7 +54,7 @@ struct Transport {
     received_bits: u32,
     is_ack_due: bool,
     next_messages: [u16; 2],
-    fragments: HashMap<(u32, u16), Vec<(u32, Vec<u8>)>>,
+    fragments: HashMap<(u32, u16), Fragments>,
     /// Reliable messages that have been read, modulo 2^16: what is sent again is not read again.
     read: HashMap<u16, u16>,
 }
