@@ -195,12 +195,20 @@ fn the_documents_tell_what_the_peers_results_are() {
     let results = read("tests/peers/results/series.json");
     for name in ["BENCHMARKS.md", "README.md"] {
         let text = read(name);
-        let part = text.split_once("<!-- peers: begin (written by tests/peers/report) -->\n").expect("a beginning").1;
+        let part = text
+            .split_once("<!-- peers: begin (written by tests/peers/report) -->\n")
+            .expect("a beginning")
+            .1;
         let part = part.split_once("<!-- peers: end -->").expect("an end").0;
         let (part, seal) = part.rsplit_once("<!-- ").expect("a hash");
         let bytes = results.bytes().chain(part.bytes());
-        let hash = bytes
-            .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
-        assert_eq!(seal, format!("{hash:016x} -->\n"), "{name} is not what results/ makes: tests/peers/report");
+        let hash = bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        });
+        assert_eq!(
+            seal,
+            format!("{hash:016x} -->\n"),
+            "{name} is not what results/ makes: tests/peers/report"
+        );
     }
 }
