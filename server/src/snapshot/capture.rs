@@ -498,9 +498,3 @@ pub(crate) fn place_of(kind: &KindPlan, state: &[i32]) -> Option<Vec3> {
     };
     Some(Vec3::new(axis(0), axis(1), axis(2)))
 }
-
-/// The spawn blob of an entity, as enters carry it.
-#[must_use]
-pub(super) fn spawn_blob<P: Protocol>(world: &World<P>, key: EntityKey) -> Vec<u8> {
-    world.get(key).map(|entity| codec::encode(&entity.spawn)).unwrap_or_default()
-}

@@ -4,19 +4,20 @@
 use tickwire_shared::limits::{ENTERS_PER_FRAME_MAX, HISTORY};
 use tickwire_shared::wire::bits::BitWriter;
 use tickwire_shared::wire::cadence::Tier;
+use tickwire_shared::wire::codec;
 use tickwire_shared::wire::frame::{self, Enter, Move};
 use tickwire_shared::wire::record::{self, Gap};
 use tickwire_shared::wire::residual::{Coder, Window};
 use tickwire_shared::{NetId, Protocol, Tick};
 
 use super::cadence::Section;
-use super::capture::{Capture, spawn_blob};
+use super::capture::Capture;
 use super::interest::Eye;
 use super::packed::{PackCounts, Packed};
 use super::roster::RosterSlot;
 use super::share::Wish;
 use super::updates::Lane;
-use crate::simulation::World;
+use crate::simulation::{EntityKey, World};
 
 /// About what a window takes in a move, in bits.
 const MOVE_BITS: i64 = 80;
@@ -296,4 +297,9 @@ pub(super) fn write_window(
             record::write(kind, slot.view, plan.stride, window, &mut coder);
         }
     }
+}
+
+/// The spawn blob of an entity, as enters carry it.
+fn spawn_blob<P: Protocol>(world: &World<P>, key: EntityKey) -> Vec<u8> {
+    world.get(key).map(|entity| codec::encode(&entity.spawn)).unwrap_or_default()
 }
