@@ -23,7 +23,7 @@ use super::cadence::{Schedule, Section};
 use super::history::{History, Samples};
 use super::roster::RosterSlot;
 use super::updates::{Lane, Update, Updates};
-use super::weights::{KindBits, Scales, is_weighed};
+use super::weights::{KindBits, is_weighed};
 use crate::simulation::{EntityKey, Team, World};
 
 /// About what an enter takes besides the spawn blob, in bits.
@@ -271,9 +271,9 @@ impl Capture {
                     update::write(kind, view, step, old, state, &mut Coder { tables, out });
                 });
                 if is_weighed(row, tick) {
-                    let mut scales = Scales::new(tables);
-                    update::write(kind, view, step, old, state, &mut scales);
-                    weights.note(rows[row as usize].kind, scales.weight(), told[lane.index()]);
+                    weights.weigh(tables, rows[row as usize].kind, told[lane.index()], |scales| {
+                        update::write(kind, view, step, old, state, scales);
+                    });
                 }
             }
             if cut {

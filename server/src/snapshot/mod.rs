@@ -34,6 +34,8 @@ mod why;
 
 mod recount;
 
+mod scales;
+
 pub use cadence::{Schedule, Section};
 pub(crate) use capture::place_of;
 pub use capture::{Capture, Row};

@@ -3,14 +3,12 @@
 
 use tickwire_shared::limits::HISTORY;
 use tickwire_shared::schema::{FieldPlan, View};
-use tickwire_shared::wire::bits::BitSink;
 use tickwire_shared::wire::cadence::Tier;
-use tickwire_shared::wire::residual::{Coder, SymbolSink, Window};
-use tickwire_shared::wire::symbols::Model;
-use tickwire_shared::wire::tables::Tables;
+use tickwire_shared::wire::residual::Window;
 use tickwire_shared::wire::update::{self, Step};
 
 use super::capture::Capture;
+use super::scales::Scales;
 
 /// Bits of an entity's last updates.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -56,9 +54,23 @@ impl Capture {
             let window = Window::new(&before, plan.stride);
             let is_same = |other: &[i32]| kind.seen(view).all(|field| field.of(other) == field.of(state));
             if !is_same(window.state(0)) || !(1..HISTORY).all(|age| is_same(window.state(age))) {
-                let mut sink = Recount::new(tables, &kind.fields);
-                update::write(kind, view, Step::Moved, window, state, &mut sink);
-                found.take(&sink, sample == newest);
+                // The mask, then each field.
+                let mut bits = vec![0; kind.fields.len() + 1];
+                let place = |field: &FieldPlan| {
+                    kind.fields
+                        .iter()
+                        .position(|other| other.first == field.first)
+                        .map_or(0, |place| place + 1)
+                };
+                update::write(
+                    kind,
+                    view,
+                    Step::Moved,
+                    window,
+                    state,
+                    &mut Scales::new(tables, &mut bits, 0, place),
+                );
+                found.take(&bits, sample == newest);
             }
             sample = sample.saturating_sub(period);
         }
@@ -67,56 +79,12 @@ impl Capture {
 }
 
 impl FieldBits {
-    fn take(&mut self, sink: &Recount<'_>, is_newest: bool) {
+    fn take(&mut self, bits: &[u64], is_newest: bool) {
         self.updates += 1;
-        self.mask_bits += sink.bits[0].0;
-        self.field_bits.iter_mut().zip(&sink.bits[1..]).for_each(|(sum, bits)| *sum += bits.0);
+        self.mask_bits += bits[0] as u32;
+        self.field_bits.iter_mut().zip(&bits[1..]).for_each(|(sum, bits)| *sum += *bits as u32);
         if is_newest {
-            self.newest_bits = sink.bits.iter().map(|bits| bits.0).sum();
+            self.newest_bits = bits.iter().sum::<u64>() as u32;
         }
-    }
-}
-
-/// Counts instead of writing.
-#[derive(Clone, Copy, Debug, Default)]
-struct Count(u32);
-
-impl BitSink for Count {
-    fn bits(&mut self, _: u32, count: u32) {
-        self.0 += count;
-    }
-}
-
-/// Counts by field.
-struct Recount<'a> {
-    tables: &'a Tables,
-    fields: &'a [FieldPlan],
-    /// Of the mask, then of each field.
-    bits: Vec<Count>,
-    at: usize,
-}
-
-impl<'a> Recount<'a> {
-    fn new(tables: &'a Tables, fields: &'a [FieldPlan]) -> Self {
-        Self { tables, fields, bits: vec![Count::default(); fields.len() + 1], at: 0 }
-    }
-
-    fn coder(&mut self) -> Coder<'_, Count> {
-        Coder { tables: self.tables, out: &mut self.bits[self.at] }
-    }
-}
-
-impl SymbolSink for Recount<'_> {
-    fn symbol(&mut self, model: Model, context: usize, symbol: usize) {
-        self.coder().symbol(model, context, symbol);
-    }
-
-    fn raw(&mut self, value: u32, count: u32) {
-        self.coder().raw(value, count);
-    }
-
-    fn field(&mut self, field: &FieldPlan) {
-        let place = self.fields.iter().position(|other| other.first == field.first);
-        self.at = place.map_or(0, |place| place + 1);
     }
 }

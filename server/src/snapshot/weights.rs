@@ -3,9 +3,9 @@
 
 use tickwire_shared::KindId;
 use tickwire_shared::schema::{FieldPlan, GROUPS};
-use tickwire_shared::wire::residual::SymbolSink;
-use tickwire_shared::wire::symbols::Model;
 use tickwire_shared::wire::tables::Tables;
+
+use super::scales::Scales;
 
 /// One of so many updates is weighed. A prime, so that no cadence keeps an entity from its turn.
 const WEIGHED_ONE_IN: u64 = 61;
@@ -45,8 +45,21 @@ impl KindBits {
         self.0.fill(GroupBits::default());
     }
 
+    /// Weighs an update, as `write` writes it, that went to so many clients.
+    pub(super) fn weigh(
+        &mut self,
+        tables: &Tables,
+        kind: KindId,
+        clients: u32,
+        write: impl FnOnce(&mut Scales<'_, fn(&FieldPlan) -> usize>),
+    ) {
+        let mut weight = GroupBits::default();
+        write(&mut Scales::new(tables, &mut weight, GROUPS, |field| field.group));
+        self.note(kind, weight, clients);
+    }
+
     /// An update of this weight went to so many clients.
-    pub(super) fn note(&mut self, kind: KindId, weight: GroupBits, clients: u32) {
+    fn note(&mut self, kind: KindId, weight: GroupBits, clients: u32) {
         let factor = u64::from(clients) * WEIGHED_ONE_IN;
         let sums = &mut self.0[usize::from(kind.0)];
         sums.iter_mut().zip(weight).for_each(|(sum, bits)| *sum += bits * factor);
@@ -58,54 +71,14 @@ pub(super) fn is_weighed(row: u32, tick: u64) -> bool {
     (tick + u64::from(row)).is_multiple_of(WEIGHED_ONE_IN)
 }
 
-/// Takes symbols as the coder does, and keeps how long their words are.
-pub(super) struct Scales<'a> {
-    tables: &'a Tables,
-    group: usize,
-    weight: GroupBits,
-}
-
-impl<'a> Scales<'a> {
-    pub(super) fn new(tables: &'a Tables) -> Self {
-        Self { tables, group: GROUPS, weight: GroupBits::default() }
-    }
-
-    pub(super) fn weight(&self) -> GroupBits {
-        self.weight
-    }
-}
-
-impl SymbolSink for Scales<'_> {
-    fn symbol(&mut self, model: Model, context: usize, symbol: usize) {
-        let (_, length) = self.tables.code(model, context).word(symbol);
-        self.weight[self.group] += u64::from(length);
-    }
-
-    fn raw(&mut self, _value: u32, count: u32) {
-        self.weight[self.group] += u64::from(count);
-    }
-
-    fn field(&mut self, field: &FieldPlan) {
-        self.group = field.group;
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn bits_go_to_the_group_that_was_named_last() {
-        let tables = Tables::generic();
-        let mut scales = Scales::new(&tables);
-        scales.raw(0, 3);
-        scales.group = 1;
-        scales.raw(0, 5);
-        scales.group = 0;
-        scales.raw(0, 7);
-        assert_eq!(scales.weight(), [7, 5, 0, 0, 3]);
+    fn what_was_weighed_counts_for_the_rest_and_is_handed_over_once() {
         let (mut bits, mut sum) = (KindBits::of_kinds(2), KindBits::default());
-        bits.note(KindId(1), scales.weight(), 2);
+        bits.note(KindId(1), [7, 5, 0, 0, 3], 2);
         bits.hand_over(&mut sum);
         bits.hand_over(&mut sum);
         assert_eq!(sum.kinds()[1][0], 7 * 2 * WEIGHED_ONE_IN);
