@@ -2,17 +2,19 @@
 //! start.
 
 use std::net::SocketAddr;
-use std::process::Stdio;
 use std::time::Duration;
 
 use tickwire_server::config::Config;
 use tickwire_shared::CloseCode;
 use tickwire_shared::wire::message::{Draining, ServerMessage, decode_server};
 
-use crate::command_line::{Server, tickwire};
+#[cfg(unix)]
+use crate::command_line::tickwire;
 use crate::folder::Folder;
 use crate::http::get;
 use crate::player::{Player, hello};
+#[cfg(unix)]
+use crate::process::Process;
 use crate::raw::{BINARY, DATA, JSON, Raw, TEXT, frame};
 use crate::rooms::request;
 use crate::server::{config, metric, start, until};
@@ -114,7 +116,7 @@ async fn tick(mut player: Player) -> u32 {
 async fn rooms_are_there_again() {
     let folder = Folder::new("state");
     let kept = || Config {
-        state_dir: Some(folder.path.clone()),
+        state_dir: Some(folder.path().to_owned()),
         room_suspend_after: Duration::from_millis(50),
         ..noticing(Duration::ZERO)
     };
@@ -155,21 +157,22 @@ async fn rooms_are_there_again() {
     drop(player);
     // A room that ends does not come again; one that cannot be read is set aside.
     assert_eq!(request(server.admin_addr(), "DELETE", "/rooms/den", "").await.0, 202);
-    until("its file is gone", || !folder.path.join("den.twroom").exists()).await;
+    until("its file is gone", || !folder.path().join("den.twroom").exists()).await;
     drop(server.drain().await);
-    std::fs::write(folder.path.join("main.twroom"), b"something else").expect("writable");
+    std::fs::write(folder.path().join("main.twroom"), b"something else").expect("writable");
     let server = start(kept()).await;
     assert!(tick_of(server.public_addr(), "").await < 100, "it begins anew");
-    assert!(folder.path.join("main.twroom-refused").exists());
+    assert!(folder.path().join("main.twroom-refused").exists());
     drop(server.drain().await);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_disk_that_does_not_take_a_room_is_told_of() {
     let folder = Folder::new("full");
-    let server = start(Config { state_dir: Some(folder.path.clone()), ..noticing(Duration::ZERO) }).await;
+    let server =
+        start(Config { state_dir: Some(folder.path().to_owned()), ..noticing(Duration::ZERO) }).await;
     // Where the room is to be put is a folder.
-    std::fs::create_dir(folder.path.join("main.twroom-new")).expect("a folder");
+    std::fs::create_dir(folder.path().join("main.twroom-new")).expect("a folder");
     let drained = server.drain().await;
     assert_eq!(drained.rooms.failed.len(), 1);
     assert!(drained.rooms.saved.is_empty());
@@ -178,24 +181,11 @@ async fn a_disk_that_does_not_take_a_room_is_told_of() {
 /// A server as a process, and what it says at its end when it is sent these signals, the second one as soon as it drains.
 #[cfg(unix)]
 async fn signalled(signals: &[&str], arguments: &[&str]) -> (Option<i32>, String) {
-    use std::io::Read;
-    let server = tickwire()
-        .args(["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"])
-        .args(arguments)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn();
-    let mut server = Server(server.expect("the server runs"));
-    let mut stdout = std::io::BufReader::new(server.0.stdout.take().expect("its output"));
-    let mut line = String::new();
-    std::io::BufRead::read_line(&mut stdout, &mut line).expect("a line");
-    let url = line.split_whitespace().find(|word| word.starts_with("http://")).expect("a URL");
-    let address = url.trim_start_matches("http://").trim_end_matches('/').parse().expect("an address");
+    let process = Process::start(tickwire().args(arguments));
+    let address = process.address.parse().expect("an address");
     let player = join(address).await;
     for (index, signal) in signals.iter().enumerate() {
-        let process = server.0.id().to_string();
-        let sent = std::process::Command::new("kill").args([*signal, process.as_str()]).status();
-        assert!(sent.expect("kill").success());
+        process.signal(signal);
         if index + 1 < signals.len() {
             for _ in 0..100 {
                 if get(address, "/readyz").await.0 == 503 {
@@ -204,22 +194,20 @@ async fn signalled(signals: &[&str], arguments: &[&str]) -> (Option<i32>, String
             }
         }
     }
-    let code = server.0.wait().expect("it ended").code();
+    let ended = process.ended();
     drop(player);
-    let mut log = String::new();
-    server.0.stderr.take().expect("its log").read_to_string(&mut log).expect("text");
-    (code, log)
+    ended
 }
 
 #[cfg(unix)]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn signals_drain_and_a_second_one_stops_at_once() {
     let folder = Folder::new("signals");
-    let dir = folder.path.to_str().expect("text").to_owned();
+    let dir = folder.path().to_str().expect("text").to_owned();
     let (code, log) = signalled(&["-TERM"], &["--drain-notice", "200ms", "--state-dir", &dir]).await;
     assert_eq!(code, Some(0), "{log}");
     assert!(log.contains("draining") && log.contains("saved") && log.contains("gone"), "{log}");
-    assert!(folder.path.join("main.twroom").exists());
+    assert!(folder.path().join("main.twroom").exists());
     let begun = tokio::time::Instant::now();
     let (code, log) = signalled(&["-INT", "-TERM"], &["--drain-notice", "1h"]).await;
     assert_eq!(code, Some(1), "{log}");

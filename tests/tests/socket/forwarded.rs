@@ -8,10 +8,11 @@ use tickwire_server::config::{AuthMode, Config, ForwardedHeader, ProxyProtocol};
 use tokio::io::AsyncReadExt;
 use tokio::time::timeout;
 
+use crate::folder::Folder;
 use crate::hooks::start_guarded;
 use crate::player::Player;
 use crate::raw::{BINARY, PATIENCE, Raw, upgrade_request};
-use crate::secure::{Certificate, Folder};
+use crate::secure::Certificate;
 use crate::server::{self, metric, until};
 
 /// Headers that make a request different.

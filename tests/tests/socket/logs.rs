@@ -8,8 +8,8 @@ use serde_json::Value;
 
 use crate::command_line::tickwire;
 use crate::player::Player;
+use crate::process::Process;
 use crate::raw::{BINARY, Raw};
-use crate::reloading::Process;
 
 /// Connections that are all refused: each is worth a line.
 const NUISANCES: usize = 400;

@@ -44,6 +44,8 @@ mod embedded;
 
 mod folder;
 
+mod process;
+
 mod recordings;
 
 mod drain;

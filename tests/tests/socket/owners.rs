@@ -9,9 +9,9 @@ use tickwire_server::driver::Running;
 use tickwire_shared::client::Identity;
 use tickwire_shared::wire::message::AccessToken;
 
+use crate::folder::Folder;
 use crate::player::{ArenaSession, Player, Witness, identity};
 use crate::raw::{BINARY, DATA, Raw, frame};
-use crate::secure::Folder;
 use crate::server::{metric, start, until};
 use crate::tokens::Issuer;
 

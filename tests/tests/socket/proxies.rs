@@ -10,10 +10,11 @@ use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::Instant;
 use tokio_rustls::client::TlsStream;
 
+use crate::folder::Folder;
 use crate::hooks::start_guarded;
 use crate::player::Player;
 use crate::raw::{BINARY, PATIENCE, Raw, upgrade_request};
-use crate::secure::{Certificate, Folder};
+use crate::secure::Certificate;
 use crate::server;
 
 /// Where the players of these tests come from; the proxies come from 127.0.0.1.

@@ -38,18 +38,22 @@ fn ticks_of(path: &Path) -> u64 {
 async fn files_are_bounded_and_whole_after_the_end() {
     const BYTES_MAX: usize = 128 << 10;
     let folder = Folder::new("bounded");
-    let section =
-        RecordingSection { dir: Some(folder.path.clone()), room_bytes_max: BYTES_MAX, ..Default::default() };
+    let section = RecordingSection {
+        dir: Some(folder.path().to_owned()),
+        room_bytes_max: BYTES_MAX,
+        ..Default::default()
+    };
     let server = serve(section).await;
     until("the file was followed by another", || {
         assert!(folder.bytes() <= BYTES_MAX as u64, "{} bytes", folder.bytes());
         folder.files().len() == 2
     })
     .await;
-    let first = std::fs::metadata(folder.path.join("main.1.twrec")).and_then(|file| file.modified()).ok();
+    let first = std::fs::metadata(folder.path().join("main.1.twrec")).and_then(|file| file.modified()).ok();
     until("the older one was replaced", || {
         assert!(folder.bytes() <= BYTES_MAX as u64, "{} bytes", folder.bytes());
-        let older = std::fs::metadata(folder.path.join("main.1.twrec")).and_then(|file| file.modified()).ok();
+        let older =
+            std::fs::metadata(folder.path().join("main.1.twrec")).and_then(|file| file.modified()).ok();
         older.is_some() && older != first
     })
     .await;
@@ -63,12 +67,12 @@ async fn files_are_bounded_and_whole_after_the_end() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_sleeping_room_is_recorded_to_its_last_tick() {
     let folder = Folder::new("asleep");
-    let recording = RecordingSection { dir: Some(folder.path.clone()), ..Default::default() };
+    let recording = RecordingSection { dir: Some(folder.path().to_owned()), ..Default::default() };
     let room_suspend_after = Duration::from_millis(300);
     let server = start(Config { recording, room_suspend_after, ..config() }).await;
     until("it sleeps", || metric(&server, "tickwire_sleeping_rooms") == 1).await;
     let ticks = metric(&server, "tickwire_ticks_total");
-    let path = folder.path.join("main.twrec");
+    let path = folder.path().join("main.twrec");
     let recorded = || {
         let file = std::fs::read(&path).ok()?;
         replay::<ArenaGame>(&file, None, |_, _| ()).ok().map(|outcome| outcome.ticks)
@@ -81,8 +85,8 @@ async fn a_sleeping_room_is_recorded_to_its_last_tick() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_command_says_how_it_went() {
     let folder = Folder::new("command");
-    let server = serve(RecordingSection { dir: Some(folder.path.clone()), ..Default::default() }).await;
-    let path = folder.path.join("main.twrec");
+    let server = serve(RecordingSection { dir: Some(folder.path().to_owned()), ..Default::default() }).await;
+    let path = folder.path().join("main.twrec");
     until("something was recorded", || std::fs::metadata(&path).is_ok_and(|file| file.len() > 50_000)).await;
     server.shutdown().await;
     let run = |path: &Path| {
@@ -93,10 +97,10 @@ async fn the_command_says_how_it_went() {
     let (code, said) = run(&path);
     assert_eq!(code, Some(0), "{said}");
     assert!(said.contains("60 ticks are equal, the last is tick 60"), "{said}");
-    let other = folder.path.join("other");
+    let other = folder.path().join("other");
     std::fs::write(&other, b"something else").expect("writable");
     assert_eq!(run(&other).0, Some(2));
-    assert_eq!(run(&folder.path.join("missing")).0, Some(2));
+    assert_eq!(run(&folder.path().join("missing")).0, Some(2));
     std::fs::write(&other, with_another_input()).expect("writable");
     let (code, said) = run(&other);
     assert_eq!(code, Some(1), "{said}");

@@ -15,9 +15,10 @@ use tokio::time::{Instant, timeout};
 use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::version::{TLS12, TLS13};
 
+use crate::folder::Folder;
 use crate::player::{Player, Witness, hello};
 use crate::raw::{BINARY, CLOSE, DATA, JSON, PATIENCE, PING, PONG, Raw, TEXT, frame};
-use crate::secure::{Certificate, Folder};
+use crate::secure::Certificate;
 use crate::server::{config, metric, start, until};
 
 fn endpoint(server: &Running, trust: Trust) -> Endpoint {

@@ -12,9 +12,9 @@ use tickwire_server::config::{AuthMode, Config};
 use tickwire_server::driver::{self, Running};
 use tickwire_shared::client::Identity;
 
+use crate::folder::Folder;
 use crate::player::{ArenaSession, Player, Witness, identity};
 use crate::raw::{BINARY, DATA, JSON, Raw, TEXT, frame};
-use crate::secure::Folder;
 use crate::server::{config, start};
 
 /// Somebody who signs: a key of one kind, and the file that a server checks with.
