@@ -11,6 +11,8 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 
+use crate::commands::fail;
+
 /// What can be measured.
 #[derive(Subcommand)]
 pub(crate) enum Bench {
@@ -32,13 +34,8 @@ pub(crate) enum Bench {
 /// Runs it; the error is the exit code.
 pub(crate) fn run(bench: Bench) -> Result<(), ExitCode> {
     match bench {
-        Bench::Core(args) => core::run(&args).map_err(fail),
-        Bench::Send(args) => send::run(&args).map_err(fail),
+        Bench::Core(args) => core::run(&args).map_err(|why| fail(&why)),
+        Bench::Send(args) => send::run(&args).map_err(|why| fail(&why)),
         Bench::Capacity(args) => capacity::run(&args),
     }
-}
-
-fn fail(why: String) -> ExitCode {
-    eprintln!("tickwire-server: {why}");
-    ExitCode::FAILURE
 }

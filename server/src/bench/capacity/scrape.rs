@@ -1,9 +1,11 @@
 //! What the server says of itself: its metrics, read before and after, and what lies between.
 
 use std::collections::BTreeMap;
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::io::Read;
+use std::net::SocketAddr;
 use std::time::Duration;
+
+use crate::commands::healthcheck::get;
 
 /// How long one answer may take.
 const DEADLINE: Duration = Duration::from_secs(5);
@@ -16,12 +18,8 @@ pub(super) struct Metrics(BTreeMap<String, f64>);
 
 /// Asks for them.
 pub(super) fn metrics(admin: SocketAddr) -> std::io::Result<Metrics> {
-    let mut stream = TcpStream::connect_timeout(&admin, DEADLINE)?;
-    stream.set_read_timeout(Some(DEADLINE))?;
-    stream.set_write_timeout(Some(DEADLINE))?;
-    write!(stream, "GET /metrics HTTP/1.1\r\nHost: {admin}\r\nConnection: close\r\n\r\n")?;
     let mut answer = String::new();
-    stream.read_to_string(&mut answer)?;
+    get(admin, &admin.to_string(), "metrics", DEADLINE)?.read_to_string(&mut answer)?;
     Ok(Metrics::parse(&answer))
 }
 
