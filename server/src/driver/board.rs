@@ -202,8 +202,7 @@ impl Board {
     pub(super) fn publish(&self, status: Status, counters: &Counters, stages_micros: [u64; STAGES.len()]) {
         let mut notes = self.notes();
         notes.status = status;
-        notes.timing.took(stages_micros);
-        notes.timing.recent.tick(stages_micros, counters.sent_bytes);
+        notes.timing.took(stages_micros, counters.sent_bytes);
         if notes.until_counters == 0 || status.ended {
             notes.counters.clone_from(counters);
             notes.until_counters = COUNTERS_EVERY_TICKS;
@@ -211,28 +210,28 @@ impl Board {
         notes.until_counters -= 1;
     }
 
-    /// The room stops for a while: what it counted last is shown as well.
-    pub(super) fn publish_rest(&self, counters: &Counters) {
-        self.notes().counters.clone_from(counters);
+    /// No tick was made, nor is the next one known: all that was counted is shown.
+    pub(super) fn publish_still(&self, status: Status, counters: &Counters) {
+        let mut notes = self.notes();
+        notes.status = status;
+        notes.counters.clone_from(counters);
     }
 
-    /// For a scrape: puts what is summed on top of the sums, and shows the rest.
-    pub(super) fn glimpse(self: &Arc<Self>, totals: &mut Totals) -> Glimpse {
+    /// Puts what is summed on top of the sums.
+    pub(super) fn add_to(&self, totals: &mut Totals) {
         let notes = self.notes();
-        totals.counters.add(&notes.counters);
-        totals.timing.add(&notes.timing);
-        totals.answered(self.questions.answers());
+        totals.add(&notes.counters, &notes.timing, self.questions.answers());
+    }
+
+    /// What a scrape shows of this room besides.
+    pub(super) fn glimpse(self: &Arc<Self>) -> Glimpse {
+        let notes = self.notes();
         Glimpse {
             status: notes.status,
             recent: notes.timing.recent,
             asleep: self.asleep.load(Ordering::Relaxed),
             board: Arc::clone(self),
         }
-    }
-
-    /// Between ticks.
-    pub(super) fn publish_status(&self, status: Status) {
-        self.notes().status = status;
     }
 
     pub(super) fn view(&self) -> RoomView {

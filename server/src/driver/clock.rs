@@ -1,6 +1,6 @@
 //! The one clock. Everything below the driver takes its time as an argument.
 
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tickwire_shared::Micros;
 
@@ -22,6 +22,11 @@ impl Clock {
     #[allow(clippy::disallowed_methods, reason = "the shell's clock")]
     pub(super) fn now(&self) -> Micros {
         Micros(BEGIN_MICROS + Instant::now().duration_since(self.start).as_micros() as u64)
+    }
+
+    /// Since it started.
+    pub(super) fn elapsed(&self) -> Duration {
+        Duration::from_micros(self.now().since(Micros(BEGIN_MICROS)))
     }
 }
 

@@ -2,12 +2,12 @@
 //! rooms, and closes what is left. Runs once, after everything else.
 
 use std::sync::PoisonError;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use tickwire_shared::wire::message::Draining;
 use tickwire_shared::{Close, CloseCode, Protocol};
 use tokio::sync::{Semaphore, watch};
 
+use super::clock::Clock;
 use super::hub::Hub;
 use super::metrics;
 use super::options::SocketOptions;
@@ -80,12 +80,7 @@ impl<P: Protocol> Inside for Hub<P> {
     }
 
     fn begin_drain(&self) {
-        let millis = |time: Duration| u32::try_from(time.as_millis()).unwrap_or(u32::MAX);
-        let draining = Draining {
-            closes_in_ms: millis(self.config.drain_notice),
-            retry_after_ms: millis(self.config.retry_after),
-        };
-        self.rooms.drain(draining);
+        self.rooms.drain(self.config.drain_notice);
         self.drain.send_replace(true);
     }
 
@@ -105,8 +100,7 @@ impl Running {
     /// Ends the server: not ready any more from now on, players are told and have `drain_notice` to leave by themselves, then
     /// rooms end (and are saved, with a `state_dir`) and every session is closed with 1001 and the time to wait.
     pub async fn drain(self) -> Drained {
-        let begun = now();
-        let sessions = self.sessions();
+        let (begun, sessions) = (Clock::start(), self.sessions());
         self.inside.begin_drain();
         tracing::info!(sessions, rooms = self.inside.rooms_left(), notice = ?self.drain_notice, "draining");
         // Whoever leaves earlier is not waited for.
@@ -122,7 +116,7 @@ impl Running {
     }
 
     async fn end_and_save(&self) -> Drained {
-        let (begun, sessions) = (now(), self.sessions());
+        let (begun, sessions) = (Clock::start(), self.sessions());
         self.end();
         let rooms_ended = async {
             while self.inside.rooms_left() > 0 {
@@ -202,9 +196,4 @@ impl StopSignal {
         #[cfg(not(unix))]
         let _ = tokio::signal::ctrl_c().await;
     }
-}
-
-#[allow(clippy::disallowed_methods, reason = "the shell's clock")]
-fn now() -> Instant {
-    Instant::now()
 }

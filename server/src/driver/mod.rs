@@ -103,6 +103,8 @@ mod recorder;
 
 mod state_dir;
 
+mod own_file;
+
 mod crew;
 
 mod timing;

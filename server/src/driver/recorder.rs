@@ -2,7 +2,7 @@
 //! and never waits. When the disk is too slow, ticks are left out, counted, and the recording says so.
 
 use std::collections::HashMap;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -10,6 +10,7 @@ use std::sync::{Arc, mpsc};
 
 use tickwire_shared::Micros;
 
+use super::own_file;
 use crate::config::{ConfigError, RecordingSection};
 use crate::host::Room;
 use crate::simulation::Game;
@@ -288,11 +289,7 @@ impl Files {
                 fs::rename(&path, self.settings.dir.join(format!("{}.1.{EXTENSION}", feed.room)))?;
             }
             self.make_place();
-            let mut options = OpenOptions::new();
-            options.write(true).create(true).truncate(true);
-            #[cfg(unix)]
-            std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-            self.open.insert(feed.number, (Arc::clone(&feed), options.open(path)?));
+            self.open.insert(feed.number, (Arc::clone(&feed), own_file::create(&path)?));
         }
         match self.open.get_mut(&feed.number) {
             Some((_, file)) => file.write_all(&bytes),

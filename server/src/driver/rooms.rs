@@ -311,9 +311,11 @@ impl<P: Protocol> Rooms<P> {
     }
 
     /// Tells every room's clients with the next tick that the server goes away, and lets nobody join.
-    pub(super) fn drain(&self, draining: Draining) {
+    pub(super) fn drain(&self, notice: Duration) {
+        let closes_in_ms = u32::try_from(notice.as_millis()).unwrap_or(u32::MAX);
+        let retry_after_ms = self.settings.retry_after_ms;
         // The first one counts.
-        let _ = self.draining.set(draining);
+        let _ = self.draining.set(Draining { closes_in_ms, retry_after_ms });
     }
 
     /// What is to be told, once the server is about to go away.
@@ -324,8 +326,8 @@ impl<P: Protocol> Rooms<P> {
     /// The close for whoever wants to join, once nobody may.
     pub(super) fn turned_away(&self) -> Option<Close> {
         let draining = || {
-            let wait_ms = self.draining()?.closes_in_ms.saturating_add(self.settings.retry_after_ms);
-            Some(Close::retry_after(CloseCode::GoingAway, wait_ms))
+            let Draining { closes_in_ms, retry_after_ms } = *self.draining()?;
+            Some(Close::retry_after(CloseCode::GoingAway, closes_in_ms.saturating_add(retry_after_ms)))
         };
         self.closing().cloned().or_else(draining)
     }
@@ -359,8 +361,8 @@ impl<P: Protocol> Rooms<P> {
             let boards: Vec<_> = directory.rooms.values().map(|entry| Arc::clone(&entry.board)).collect();
             (directory.buried.clone(), boards)
         };
-        let rooms = boards.iter().map(|board| board.glimpse(&mut totals)).collect();
-        (totals, rooms)
+        boards.iter().for_each(|board| board.add_to(&mut totals));
+        (totals, boards.iter().map(Board::glimpse).collect())
     }
 
     /// The game's schema.
@@ -438,7 +440,7 @@ impl<P: Protocol> Directory<P> {
     fn remove(&mut self, board: &Arc<Board>) {
         if self.rooms.get(board.name()).is_some_and(|entry| Arc::ptr_eq(&entry.board, board)) {
             self.rooms.remove(board.name());
-            self.buried.add(&board.view());
+            board.add_to(&mut self.buried);
         }
     }
 }

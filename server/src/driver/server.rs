@@ -200,6 +200,7 @@ pub async fn start_with<G: Game>(
         );
     }
     let clock = Clock::start();
+    let retry_after_ms = u32::try_from(config.retry_after.as_millis()).unwrap_or(u32::MAX);
     let settings = Settings {
         tick_hz: config.tick_hz,
         capacity: config.room_capacity,
@@ -209,7 +210,7 @@ pub async fn start_with<G: Game>(
         empty_after: config.room_empty_after,
         joins_max: places.sessions,
         join_deadline: config.limits.hello_deadline,
-        retry_after_ms: u32::try_from(config.retry_after.as_millis()).unwrap_or(u32::MAX),
+        retry_after_ms,
         bytes_per_s: u32::try_from(config.limits.bytes_per_s).unwrap_or(u32::MAX),
     };
     let packers = Packers::new(config.replication.packing_threads);
@@ -220,7 +221,6 @@ pub async fn start_with<G: Game>(
     let make = tenant_maker(make_game, room_template(&config), (recordings.clone(), state_dir.clone()));
     let rooms = Rooms::open(settings, clock, (packers, workers), kept, make);
     let (ending, ended) = watch::channel(None);
-    let retry_after_ms = u32::try_from(config.retry_after.as_millis()).unwrap_or(u32::MAX);
     let sessions_max = u32::try_from(places.sessions).unwrap_or(u32::MAX);
     let hub = Arc::new(Hub {
         rooms,

@@ -3,7 +3,7 @@
 //!
 //! A file is put in place only when all of it is on the disk. What cannot be read is set aside, never overwritten.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use tickwire_shared::wire::codec;
 
 use super::board::Order;
-use super::wanted;
+use super::{own_file, wanted};
 use crate::config::ConfigError;
 use crate::host::digest;
 
@@ -100,7 +100,9 @@ impl StateDir {
     pub(super) fn write(&self, order: &Order, room: impl FnOnce() -> Vec<u8>) {
         let Some(folder) = &self.0 else { return };
         let file = encode(order, &room());
-        let bytes = write_new(&folder.path(&order.name, UNFINISHED), &file).map(|()| file.len());
+        let bytes = own_file::create(&folder.path(&order.name, UNFINISHED))
+            .and_then(|mut open| open.write_all(&file))
+            .map(|()| file.len());
         folder.written().push(Written { name: order.name.clone(), bytes });
     }
 
@@ -148,14 +150,6 @@ impl Folder {
     fn written(&self) -> MutexGuard<'_, Vec<Written>> {
         self.written.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)?.write_all(bytes)
 }
 
 fn read_or_set_aside(path: &Path) -> Option<Kept> {

@@ -220,7 +220,7 @@ impl<G: Game> Runner<G> {
             return Next::Gone;
         }
         if !self.asleep && empty_micros >= rooms.suspend_after_micros() {
-            self.board.publish_rest(self.room.counters());
+            self.board.publish_still(self.room.status(), self.room.counters());
             self.board.falls_asleep();
             // Whoever asks to join from now on wakes it; who did before is here already.
             self.asleep = self.has_nothing_to_do(rooms);
@@ -274,8 +274,9 @@ impl<G: Game> Runner<G> {
         let heard = self.clock.now();
         if !self.board.hold().lets_tick() {
             self.hand_out(rooms.packers());
-            self.board.publish_status(self.room.status());
-            return self.room.status();
+            let status = self.room.status();
+            self.board.publish_still(status, self.room.counters());
+            return status;
         }
         self.room.tick_with(heard, rooms.packers());
         let stepped = self.clock.now();

@@ -44,8 +44,8 @@ const RECENT_PART: f64 = 1.0 / 64.0;
 
 impl Recent {
     /// A tick is over; so many bytes were sent until now.
-    pub(super) fn tick(&mut self, stages_micros: [u64; STAGES.len()], sent_bytes: u64) {
-        let micros = stages_micros.iter().sum::<u64>() as f64;
+    fn tick(&mut self, micros: u64, sent_bytes: u64) {
+        let micros = micros as f64;
         let bytes = sent_bytes.saturating_sub(std::mem::replace(&mut self.sent_bytes, sent_bytes)) as f64;
         self.tick_micros += (micros - self.tick_micros) * RECENT_PART;
         self.tick_bytes += (bytes - self.tick_bytes) * RECENT_PART;
@@ -69,12 +69,14 @@ impl Timing {
         self.lateness.add(started.late_micros);
     }
 
-    /// A tick took so long.
-    pub(super) fn took(&mut self, stages_micros: [u64; STAGES.len()]) {
+    /// A tick took so long; so many bytes were sent until now.
+    pub(super) fn took(&mut self, stages_micros: [u64; STAGES.len()], sent_bytes: u64) {
         for (histogram, micros) in self.stages.iter_mut().zip(stages_micros) {
             histogram.add(micros);
         }
-        self.whole.add(stages_micros.iter().sum());
+        let micros = stages_micros.iter().sum();
+        self.whole.add(micros);
+        self.recent.tick(micros, sent_bytes);
     }
 
     /// Puts another room's ticks on top.
@@ -108,16 +110,16 @@ mod tests {
     #[test]
     fn what_is_recent_follows_and_forgets() {
         let mut recent = Recent::default();
-        (1..=1000).for_each(|tick| recent.tick([100, 200, 300], tick * 50));
+        (1..=1000).for_each(|tick| recent.tick(600, tick * 50));
         assert!((recent.tick_micros - 600.0).abs() < 1.0 && (recent.tick_bytes - 50.0).abs() < 1.0);
-        (0..1000).for_each(|_| recent.tick([0; 3], 50_000));
+        (0..1000).for_each(|_| recent.tick(0, 50_000));
         assert!(recent.tick_micros < 1.0 && recent.tick_bytes < 1.0);
     }
 
     #[test]
     fn a_tick_is_all_of_its_stages() {
         let (mut timing, mut all) = (Timing::default(), Timing::default());
-        timing.took([60, 30, 20]);
+        timing.took([60, 30, 20], 0);
         timing.started(Started { late_micros: 300, skipped: 0 }, 200);
         all.add(&timing);
         all.add(&timing);

@@ -1,6 +1,5 @@
 //! Sums of what rooms count.
 
-use super::board::RoomView;
 use super::timing::Timing;
 use crate::host::Counters;
 
@@ -15,14 +14,9 @@ pub(super) struct Totals {
 
 impl Totals {
     /// Puts one room on top.
-    pub(super) fn add(&mut self, room: &RoomView) {
-        self.counters.add(&room.counters);
-        self.timing.add(&room.timing);
-        self.answered(room.answers);
-    }
-
-    /// So many questions, which took so many microseconds.
-    pub(super) fn answered(&mut self, (questions, micros): (u64, u64)) {
+    pub(super) fn add(&mut self, counters: &Counters, timing: &Timing, (questions, micros): (u64, u64)) {
+        self.counters.add(counters);
+        self.timing.add(timing);
         self.answers.0 += questions;
         self.answers.1 += micros;
     }
