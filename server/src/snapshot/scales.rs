@@ -52,24 +52,26 @@ impl<F: Fn(&FieldPlan) -> usize> SymbolSink for Scales<'_, F> {
 
 #[cfg(test)]
 mod tests {
-    use tickwire_shared::arena::Arena;
-    use tickwire_shared::schema::Plan;
-    use tickwire_shared::{Protocol, wire};
+    use tickwire_shared::schema::{FieldClass, View};
 
     use super::*;
 
     #[test]
     fn bits_go_into_the_pan_that_was_named_last() {
-        let tables = wire::tables::Tables::generic();
-        let plan = Plan::new(&Arena::schema());
-        let fields: Vec<_> = plan.kinds.iter().flat_map(|kind| &kind.fields).take(2).collect();
+        let tables = Tables::generic();
+        let field = |first| FieldPlan {
+            class: FieldClass::Angle { bits: 8 },
+            view: View::Public,
+            first,
+            columns: 1,
+            group: 0,
+        };
         let mut pans = [0; 3];
-        let place = |field: &FieldPlan| usize::from(field.first != fields[0].first);
-        let mut scales = Scales::new(&tables, &mut pans, 2, place);
+        let mut scales = Scales::new(&tables, &mut pans, 2, |field: &FieldPlan| field.first);
         scales.raw(0, 3);
-        scales.field(fields[1]);
+        scales.field(&field(1));
         scales.raw(0, 5);
-        scales.field(fields[0]);
+        scales.field(&field(0));
         scales.raw(0, 7);
         assert_eq!(pans, [7, 5, 3]);
     }
