@@ -1,7 +1,7 @@
 //! Every bound that both ends rely on, in one place, with the relations between them checked at compile time.
 
 /// Version of the byte layouts in `WIRE.md`. A client with another one is refused with code 4001.
-pub const PROTOCOL_VERSION: u16 = 5;
+pub const PROTOCOL_VERSION: u16 = 6;
 /// Subprotocol of the binary session.
 pub const SUBPROTOCOL_BINARY: &str = "tickwire.v1";
 /// Subprotocol of the JSON session.

@@ -7,8 +7,10 @@
 //! would have come just in time. The view lies behind it by the interpolation delay. Offsets slew, so that none of the three times runs unevenly to the eye.
 
 use super::lateness::Lateness;
+use super::timeline::Timeline;
 use crate::tick::{Micros, Tick, ViewTick};
 use crate::wire::frame::InputAck;
+use crate::wire::message::TimeDilation;
 
 /// The least offset is that of a while this long and the one before it, so that a clock that ran ahead of a server that
 /// had stopped is right again after two of them.
@@ -31,11 +33,9 @@ const LEAD_MICROS_MAX: i64 = 1_000_000;
 /// Estimates times from what arrives.
 #[derive(Clone, Debug)]
 pub struct Clock {
-    tick_hz: i64,
-    /// From one frame to the next.
-    frame_micros: i64,
-    /// Times at the server are counted from this tick.
-    base: Tick,
+    timeline: Timeline,
+    /// Ticks from one frame to the next.
+    frame_ticks: i64,
     /// The least offset of this while, of the while before, and when this one began.
     least: Option<i64>,
     least_before: Option<i64>,
@@ -136,16 +136,15 @@ impl Clock {
     /// at `asked`.
     #[must_use]
     pub fn new(tick_hz: u16, frame_ticks: u32, tick: Tick, asked: Micros, now: Micros) -> Self {
-        let tick_hz = i64::from(tick_hz.max(1));
+        let timeline = Timeline::new(tick, tick_hz);
         let offset = now.0 as i64;
-        let tick_micros = 1_000_000 / tick_hz;
+        let tick_micros = timeline.tick_micros();
         let round_trip = i64::try_from(now.since(asked)).unwrap_or(LEAD_MICROS_MAX).min(LEAD_MICROS_MAX);
         let lead_first = round_trip + LEAD_TICKS_FIRST * tick_micros;
-        let frame_micros = i64::from(frame_ticks) * tick_micros;
+        let frame_ticks = i64::from(frame_ticks);
         Self {
-            tick_hz,
-            frame_micros,
-            base: tick,
+            timeline,
+            frame_ticks,
             least: None,
             least_before: None,
             first: offset,
@@ -153,27 +152,22 @@ impl Clock {
             while_began: now,
             server: Slew::new(offset, now),
             inputs: Slew::new(offset - lead_first, now),
-            view: Slew::new(offset + frame_micros, now),
+            view: Slew::new(offset + frame_ticks * tick_micros, now),
             shown_parts: -256,
             margins: Margins::default(),
             lateness: Lateness::default(),
         }
     }
 
-    /// Length of a tick.
+    /// The room's time goes at another pace.
+    pub fn dilate(&mut self, dilation: TimeDilation) {
+        self.timeline.dilate(dilation);
+    }
+
+    /// Length of a tick at present: longer than the tick rate says while the room's time is dilated.
     #[must_use]
     pub fn tick_micros(&self) -> u64 {
-        (1_000_000 / self.tick_hz) as u64
-    }
-
-    /// When a tick is, counted from the first one known.
-    fn micros_of(&self, tick: Tick) -> i64 {
-        i64::from(tick.since(self.base)) * 1_000_000 / self.tick_hz
-    }
-
-    /// 256ths of a tick from the first one known.
-    fn parts_of(&self, micros: i64) -> i64 {
-        (micros * self.tick_hz * 256).div_euclid(1_000_000)
+        self.timeline.tick_micros() as u64
     }
 
     /// The least offset lately.
@@ -196,7 +190,7 @@ impl Clock {
     /// How long after its tick a frame came, in microseconds, by clocks that have nothing to do with each other: only
     /// differences mean something.
     pub(super) fn offset(&self, tick: Tick, now: Micros) -> i64 {
-        now.0 as i64 - self.micros_of(tick)
+        now.0 as i64 - self.timeline.micros_of(tick)
     }
 
     /// The server reported how early the input was that left at `sent` for `tick`.
@@ -206,8 +200,8 @@ impl Clock {
             // Beyond what can be said; the truth may be anywhere.
             return;
         }
-        let early = i64::from(ack.margin_eighths) * 1_000_000 / (8 * self.tick_hz);
-        let just_in_time = sent.0 as i64 - self.micros_of(tick) + early;
+        let early = i64::from(ack.margin_eighths) * self.timeline.tick_micros() / 8;
+        let just_in_time = sent.0 as i64 - self.timeline.micros_of(tick) + early;
         self.margins.report(self.least_offset() - just_in_time, now);
     }
 
@@ -215,7 +209,7 @@ impl Clock {
     pub fn advance(&mut self, now: Micros) {
         let least = self.least_offset();
         self.server.towards(least, [SLEW_SHARE; 2], now);
-        let tick_micros = self.tick_micros() as i64;
+        let tick_micros = self.timeline.tick_micros();
         let needed = self.margins.needed().map(|needed| needed + tick_micros / MARGIN_DIVISOR);
         let inputs = least - needed.unwrap_or(self.lead_first).clamp(0, LEAD_MICROS_MAX);
         if self.margins.reports <= REPORTS_UNSETTLED {
@@ -225,12 +219,12 @@ impl Clock {
         }
         let view = least + self.delay_wanted_micros() as i64;
         self.view.towards(view, [DELAY_GROWTH_SHARE, SLEW_SHARE], now);
-        let parts = self.parts_of(now.0 as i64 - self.view.offset);
+        let parts = self.timeline.parts_of(now.0 as i64 - self.view.offset);
         self.shown_parts = self.shown_parts.max(parts);
     }
 
     fn delay_wanted_micros(&self) -> u64 {
-        self.frame_micros as u64 + self.lateness.planned_micros()
+        (self.frame_ticks * self.timeline.tick_micros()) as u64 + self.lateness.planned_micros()
     }
 
     /// How far behind the server's time, as it looks from here, what is told of at every tick is shown.
@@ -243,7 +237,7 @@ impl Clock {
     /// as many ticks as its cadence is longer. As of the last [`Self::advance`].
     #[must_use]
     pub fn view_tick(&self) -> ViewTick {
-        ViewTick::after(self.base, self.shown_parts)
+        ViewTick::after(self.base(), self.shown_parts)
     }
 
     /// The same, in 256ths of a tick from [`Self::base`].
@@ -252,7 +246,7 @@ impl Clock {
     }
 
     pub(super) fn base(&self) -> Tick {
-        self.base
+        self.timeline.base()
     }
 
     /// The tick that the server has reached as it looks from here, and how far into it we are in microseconds.
@@ -275,9 +269,7 @@ impl Clock {
     }
 
     fn tick_at(&self, now: Micros, offset: i64) -> (Tick, u64) {
-        let micros = now.0 as i64 - offset;
-        let ticks = (micros * self.tick_hz).div_euclid(1_000_000);
-        (self.base.plus(ticks as u32), (micros - ticks * 1_000_000 / self.tick_hz).max(0) as u64)
+        self.timeline.tick_at(now.0 as i64 - offset)
     }
 
     /// How early the newest input was that the server told of, in ticks; negative is late.

@@ -5,6 +5,7 @@
 mod replica;
 
 mod staged;
+mod timeline;
 
 mod lateness;
 

@@ -184,6 +184,11 @@ impl<P: Protocol> Session<P> {
                 self.tell(Happening::Draining(draining));
                 Ok(())
             }
+            ServerMessage::TimeDilation(dilation) => {
+                let live = self.live.as_mut().filter(|_| self.phase == Phase::Welcomed);
+                live.ok_or(SessionError::Unexpected("a pace of time before Welcome"))?.clock.dilate(dilation);
+                Ok(())
+            }
         }
     }
 

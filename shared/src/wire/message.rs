@@ -16,6 +16,8 @@ pub const TAG_FRAME: u8 = 1;
 pub const TAG_TABLES: u8 = 2;
 /// First byte of the word that the server will go away.
 pub const TAG_DRAINING: u8 = 3;
+/// Of the word that time goes at another pace.
+pub const TAG_TIME_DILATION: u8 = 4;
 
 /// A secret that lets a client come back to its session.
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -132,6 +134,51 @@ pub struct Draining {
     pub retry_after_ms: u32,
 }
 
+/// Time in the room goes slower, or again as fast as the tick rate says: the server has more to do than it has time.
+/// A step still makes as much of the world go by; only the next one comes later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TimeDilation {
+    /// The tick from which on ticks follow each other at this pace.
+    pub from: Tick,
+    /// How many ticks there are of those that the tick rate says.
+    pub percent: Percent,
+}
+
+/// 10 to 100.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "u8", into = "u8")]
+pub struct Percent(u8);
+
+impl Percent {
+    /// As the tick rate says.
+    pub const FULL: Self = Self(100);
+
+    /// The number.
+    #[must_use]
+    pub const fn get(self) -> u8 {
+        self.0
+    }
+}
+
+impl TryFrom<u8> for Percent {
+    type Error = PercentError;
+
+    fn try_from(percent: u8) -> Result<Self, PercentError> {
+        if (10..=100).contains(&percent) { Ok(Self(percent)) } else { Err(PercentError) }
+    }
+}
+
+impl From<Percent> for u8 {
+    fn from(percent: Percent) -> Self {
+        percent.0
+    }
+}
+
+/// No pace that time may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("time goes at 10 to 100 percent of the tick rate")]
+pub struct PercentError;
+
 /// What a client says of the frames it received.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ack {
@@ -240,6 +287,14 @@ pub fn encode_draining(draining: &Draining) -> Vec<u8> {
     out
 }
 
+/// The word that time goes at another pace, with its tag.
+#[must_use]
+pub fn encode_time_dilation(dilation: &TimeDilation) -> Vec<u8> {
+    let mut out = vec![TAG_TIME_DILATION];
+    codec::encode_into(dilation, &mut out);
+    out
+}
+
 /// A message from the server, told apart by its tag.
 #[derive(Debug, PartialEq, Eq)]
 pub enum ServerMessage<'a> {
@@ -251,6 +306,8 @@ pub enum ServerMessage<'a> {
     Tables(NewTables),
     /// The server goes away.
     Draining(Draining),
+    /// Time goes at another pace.
+    TimeDilation(TimeDilation),
 }
 
 /// Tells a server's message apart.
@@ -263,6 +320,7 @@ pub fn decode_server(bytes: &[u8]) -> Result<ServerMessage<'_>, CodecError> {
         Some((&TAG_FRAME, _)) => Ok(ServerMessage::Frame(bytes)),
         Some((&TAG_TABLES, body)) => Ok(ServerMessage::Tables(codec::decode(body)?)),
         Some((&TAG_DRAINING, body)) => Ok(ServerMessage::Draining(codec::decode(body)?)),
+        Some((&TAG_TIME_DILATION, body)) => Ok(ServerMessage::TimeDilation(codec::decode(body)?)),
         _ => Err(CodecError::Malformed),
     }
 }

@@ -5,8 +5,8 @@ use tickwire_shared::limits::{CLIENT_MESSAGE_BYTES_MAX, PROTOCOL_VERSION};
 use tickwire_shared::wire::codec;
 use tickwire_shared::wire::frame::STILL_GROUP;
 use tickwire_shared::wire::message::{
-    Ack, ClientMessage, Draining, Hello, TAG_DRAINING, TAG_FRAME, TAG_TABLES, TAG_WELCOME, ViewAge,
-    encode_draining,
+    Ack, ClientMessage, Draining, Hello, TAG_DRAINING, TAG_FRAME, TAG_TABLES, TAG_TIME_DILATION, TAG_WELCOME,
+    TimeDilation, ViewAge, encode_draining, encode_time_dilation,
 };
 use tickwire_shared::{ClientId, NetId, Tick, ViewTick};
 
@@ -74,13 +74,19 @@ fn tags_and_numbers() {
             [TAG_WELCOME.to_string().as_str(), "Welcome"],
             [&TAG_FRAME.to_string(), "snapshot frame"],
             [&TAG_TABLES.to_string(), "other tables"],
-            [&TAG_DRAINING.to_string(), "the server goes away"]
+            [&TAG_DRAINING.to_string(), "the server goes away"],
+            [&TAG_TIME_DILATION.to_string(), "time goes at another pace"]
         ]
     );
     let draining = Draining { closes_in_ms: 9, retry_after_ms: 7 };
     assert_eq!(
         encode_draining(&draining),
         [&[TAG_DRAINING], codec::encode(&(9_u32, 7_u32)).as_slice()].concat()
+    );
+    let dilation = TimeDilation { from: Tick(300), percent: 80.try_into().expect("a percentage") };
+    assert_eq!(
+        encode_time_dilation(&dilation),
+        [&[TAG_TIME_DILATION], codec::encode(&(300_u32, 80_u8)).as_slice()].concat()
     );
     assert!(DOCUMENT.contains(&format!("Protocol version {PROTOCOL_VERSION}.")));
     assert!(DOCUMENT.contains(&format!("at most {CLIENT_MESSAGE_BYTES_MAX} bytes")));
