@@ -32,6 +32,8 @@ mod recording;
 
 mod inspector;
 
+mod overload;
+
 mod keys;
 
 mod layers;
@@ -49,6 +51,7 @@ pub use layers::Flags;
 pub use limits::Limits;
 pub use log::{LogFormat, LogSection};
 pub use metrics::MetricsSection;
+pub use overload::{OverloadSection, OverloadStep};
 pub use proxy::{ForwardedHeader, ProxyProtocol, ProxySection};
 pub use recording::RecordingSection;
 pub use reload::{RELOADABLE, Reloaded};
@@ -119,6 +122,8 @@ pub struct Config {
     pub lag_compensation_max: Duration,
     /// How often and how much clients are told.
     pub replication: Replication,
+    /// What a room gives up while it has more to do than time.
+    pub overload: OverloadSection,
     /// Deadlines and budgets.
     pub limits: Limits,
     /// TLS on the public port.
@@ -216,6 +221,7 @@ impl Default for Config {
             session_grace: Duration::from_secs(15),
             lag_compensation_max: Duration::from_millis(250),
             replication: Replication::default(),
+            overload: OverloadSection::default(),
             limits: Limits::default(),
             tls: TlsSection::default(),
             proxy: ProxySection::default(),
@@ -286,6 +292,7 @@ impl Config {
             }
         }
         self.replication.validate()?;
+        self.overload.validate()?;
         self.limits.validate()?;
         self.tls.validate()?;
         self.proxy.validate()?;

@@ -1,7 +1,7 @@
 //! Where a room writes what others may read: how it fares, and whether it sleeps. Written after each tick, read for
 //! the metrics, for lists and by whoever wants to join.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering, fence};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tickwire_shared::{ClientId, Close, Tick};
@@ -10,6 +10,7 @@ use super::hold::Hold;
 use super::questions::Questions;
 use super::timing::{Recent, STAGES, Timing};
 use super::totals::Totals;
+use crate::config::OverloadStep as Step;
 use crate::host::{Counters, Status};
 
 /// Ticks between two publications of a room's counters.
@@ -30,6 +31,8 @@ pub(super) struct Board {
     commanded: AtomicBool,
     questions: Questions,
     hold: Hold,
+    /// What it gives up, as its place in [`Step::ALL`].
+    step: AtomicU8,
 }
 
 /// What an operator wants of a room.
@@ -70,6 +73,7 @@ pub(super) struct Glimpse {
     pub(super) status: Status,
     pub(super) recent: Recent,
     pub(super) asleep: bool,
+    pub(super) step: Step,
 }
 
 /// A room at a glance, for `GET /rooms`.
@@ -79,6 +83,8 @@ pub(super) struct RoomView {
     pub(super) asleep: bool,
     /// Whether an operator has stopped it.
     pub(super) paused: bool,
+    /// What it gives up because it has more to do than time.
+    pub(super) step: Step,
     /// Questions answered about it, and the microseconds that took.
     pub(super) answers: (u64, u64),
     pub(super) status: Status,
@@ -105,6 +111,7 @@ impl Board {
             commanded: AtomicBool::new(false),
             questions: Questions::default(),
             hold: Hold::default(),
+            step: AtomicU8::new(0),
             notes: Mutex::new(Notes {
                 status,
                 counters: Counters::default(),
@@ -164,6 +171,22 @@ impl Board {
     pub(super) fn sleeps_with(&self) -> Option<usize> {
         fence(Ordering::SeqCst);
         self.asleep.load(Ordering::SeqCst).then(|| self.worker.load(Ordering::SeqCst))
+    }
+
+    /// It gives up so much from now on.
+    pub(super) fn steps(&self, step: Step) {
+        let before = self.step.swap(step as u8, Ordering::Relaxed);
+        self.timing(|timing| timing.stepped(usize::from(before), step as usize));
+    }
+
+    /// What it gives up.
+    pub(super) fn step(&self) -> Step {
+        Step::ALL.get(usize::from(self.step.load(Ordering::Relaxed))).copied().unwrap_or_default()
+    }
+
+    /// Whether newcomers are let in.
+    pub(super) fn lets_in(&self) -> bool {
+        self.step() < Step::RefuseJoins
     }
 
     /// Leaves a command for the next tick.
@@ -230,6 +253,7 @@ impl Board {
             status: notes.status,
             recent: notes.timing.recent,
             asleep: self.asleep.load(Ordering::Relaxed),
+            step: self.step(),
             board: Arc::clone(self),
         }
     }
@@ -240,6 +264,7 @@ impl Board {
             order: self.order.clone(),
             asleep: self.asleep.load(Ordering::Relaxed),
             paused: self.hold.is_paused(),
+            step: self.step(),
             answers: self.questions.answers(),
             status,
             counters,

@@ -52,6 +52,7 @@ pub async fn serve<P: Protocol>(
         joins_max: 1,
         join_deadline: config.limits.hello_deadline,
         retry_after_ms: 0,
+        overload: config.overload,
         bytes_per_s: 0,
     };
     // Kept, so that nothing ends.

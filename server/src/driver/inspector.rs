@@ -127,7 +127,7 @@ fn meaning(how: Ended) -> String {
 }
 
 fn summary(room: &RoomView) -> Value {
-    let RoomView { order, asleep, paused, answers, status, counters, timing } = room;
+    let RoomView { order, asleep, paused, step, answers, status, counters, timing } = room;
     let busy: u64 = timing.stages.iter().map(|stage| stage.sum_micros).sum();
     json!({
         "name": order.name,
@@ -141,6 +141,7 @@ fn summary(room: &RoomView) -> Value {
         "tick_hz": order.tick_hz,
         "asleep": asleep,
         "paused": paused,
+        "overload": step.name(),
         "ticks": counters.ticks,
         "busy_micros": busy,
         "late": timing.late,
@@ -179,6 +180,7 @@ async fn room<P: Protocol>(State(hub): State<Arc<Hub<P>>>, Path(name): Path<Stri
     value["closes"] = closes.into();
     value["counters"] = json!({
         "joined": counters.welcomes,
+        "joins_refused": counters.joins_refused,
         "resumed": counters.resumes,
         "enters": counters.enters,
         "updates": counters.updates_spliced,

@@ -119,6 +119,22 @@ impl Downlink {
         }
     }
 
+    /// One message that is to go out together with the next one, or with [`Self::send_held`]; says whether it does.
+    pub(super) fn hold(&self, message: &[u8], scratch: &mut Vec<u8>) -> bool {
+        match self {
+            Self::Socket(outbox) => outbox.hold(socket::binary(message, scratch)),
+            // It sends states at a rate of its own.
+            Self::Gateway { .. } => false,
+        }
+    }
+
+    /// What was held goes out.
+    pub(super) fn send_held(&self) {
+        if let Self::Socket(outbox) = self {
+            outbox.send_held();
+        }
+    }
+
     /// The end.
     pub(super) fn close(&self, close: &Close) {
         match self {

@@ -8,9 +8,10 @@ use tickwire_shared::schema::{GROUPS, Schema};
 use super::board::Glimpse;
 use super::hub::Hub;
 use super::tally::Drop as Dropped;
-use super::timing::{Histogram, STAGES, TICK_BUCKETS_MICROS};
+use super::timing::{Histogram, STAGES, TICK_BUCKETS_MICROS, Timing};
 use super::totals::Totals;
 use super::visitors::TooMany;
+use crate::config::OverloadStep as Step;
 use crate::host::KindBits;
 
 /// What of a room makes it one of the busiest.
@@ -55,6 +56,12 @@ pub(super) fn text<P: Protocol>(hub: &Hub<P>) -> String {
 
     page.counter("ticks_total", "Ticks simulated.", &[("", counters.ticks)]);
     page.counter("tick_late_total", "Ticks that began after their deadline.", &[("", timing.late)]);
+    page.overload(&rooms, &timing);
+    page.counter(
+        "joins_refused_total",
+        "Newcomers turned away by overloaded rooms.",
+        &[("", counters.joins_refused)],
+    );
     page.counter("tick_skipped_total", "Ticks given up.", &[("", timing.skipped)]);
     let missed = hub.recordings.missed_ticks();
     page.counter("recording_missed_ticks_total", "Ticks left out of recordings.", &[("", missed)]);
@@ -250,6 +257,25 @@ impl Page {
                 label => self.line(format_args!("tickwire_{name}{{{label}}} {value}")),
             }
         }
+    }
+
+    /// What rooms give up because they have more to do than time.
+    fn overload(&mut self, rooms: &[Glimpse], timing: &Timing) {
+        let steps = || Step::ALL.into_iter().skip(1);
+        self.head("overloaded_rooms", "Rooms by what they give up for lack of time.", "gauge");
+        for step in steps() {
+            let count = rooms.iter().filter(|room| room.step == step).count();
+            self.line(format_args!("tickwire_overloaded_rooms{{step=\"{}\"}} {count}", step.name()));
+        }
+        let label = |step: Step, way| format!("step=\"{}\",way=\"{way}\"", step.name());
+        let ways = |step| {
+            [
+                (label(step, "up"), timing.steps_up[step as usize]),
+                (label(step, "down"), timing.steps_down[step as usize]),
+            ]
+        };
+        let counts: Vec<_> = steps().flat_map(ways).collect();
+        self.counter("overload_steps_total", "Steps that rooms took for lack of time, and back.", &counts);
     }
 
     /// By kind of entity and group of fields.

@@ -97,6 +97,8 @@ mod seats;
 
 mod tenant;
 
+mod ladder;
+
 mod pacer;
 
 mod recorder;

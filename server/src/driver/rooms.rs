@@ -17,12 +17,14 @@ use super::board::{Board, Command, Glimpse, Order, RoomView};
 use super::clock::Clock;
 use super::crew::Packers;
 use super::hold::Hold;
+use super::ladder::Ladder;
 use super::questions::Answer;
 use super::state_dir::Kept;
 use super::tenant::{Join, Newcomer};
 use super::totals::Totals;
 use super::wanted::{self, DEFAULT_ROOM, Wanted};
 use super::worker::{Tenant, Workers};
+use crate::config::OverloadSection;
 use crate::host::inspecting::Inquiry;
 use crate::session::admission;
 
@@ -70,6 +72,7 @@ pub(super) struct Settings {
     /// How long one may wait.
     pub(super) join_deadline: Duration,
     pub(super) retry_after_ms: u32,
+    pub(super) overload: OverloadSection,
     /// What one client may send.
     pub(super) bytes_per_s: u32,
 }
@@ -296,6 +299,11 @@ impl<P: Protocol> Rooms<P> {
         }
     }
 
+    /// What a room is to do when it has more to do than time.
+    pub(super) fn ladder(&self) -> Ladder {
+        Ladder::new(self.settings.overload, self.settings.retry_after_ms)
+    }
+
     /// For a Hello that has waited for so long, or for one too many.
     pub(super) fn too_many_join(&self) -> Close {
         Close::retry_after(CloseCode::Full, self.settings.retry_after_ms)
@@ -427,7 +435,8 @@ impl<P: Protocol> Directory<P> {
         let fullest = self.rooms.iter().filter_map(|(name, Entry { joins, board })| {
             let waiting = joins.max_capacity() - joins.capacity();
             let players = board.players() + waiting;
-            let fits = board.order().code.is_none() && players < board.order().capacity;
+            let open = board.order().code.is_none() && board.lets_in();
+            let fits = open && players < board.order().capacity;
             // Of equals the first by name.
             fits.then_some((players, std::cmp::Reverse(name)))
         });

@@ -27,6 +27,7 @@ pub(super) struct Seats<P: Protocol> {
     inbox: Inbox<P>,
     /// Scratch memory for each of those who send side by side.
     senders: Vec<Mutex<Sender>>,
+    pairing: Pairing,
 }
 
 /// What sending to some clients needs and leaves behind.
@@ -35,6 +36,25 @@ struct Sender {
     frame: Vec<u8>,
     /// Whose sockets did not take all.
     congested: Vec<ClientId>,
+    /// Whose frames were held back.
+    held: Vec<ClientId>,
+}
+
+/// Which frames wait for the next one of their client. Half of the clients hold theirs back at one tick and half at the
+/// next, so that all ticks send as much.
+#[derive(Default)]
+struct Pairing {
+    /// Turns from one frame of a client to the next, where frames are held back at all.
+    frame_ticks: Option<u64>,
+    turn: u64,
+    /// Who holds a frame back, and the last turn in which the next one may come.
+    held: VecDeque<(u64, ClientId)>,
+}
+
+impl Pairing {
+    fn holds(&self, client: ClientId) -> bool {
+        self.frame_ticks.is_some_and(|ticks| (self.turn / ticks.max(1) + u64::from(client.0)) & 1 == 1)
+    }
 }
 
 /// A client's place.
@@ -71,6 +91,37 @@ impl<P: Protocol> Seats<P> {
             restless: Vec::new(),
             inbox: VecDeque::new(),
             senders: vec![Mutex::default()],
+            pairing: Pairing::default(),
+        }
+    }
+
+    /// From now on a client's frames, which come every so many turns, go out two at a time, or alone again.
+    pub(super) fn pair_frames(&mut self, frame_ticks: Option<u32>) {
+        self.pairing.frame_ticks = frame_ticks.map(u64::from);
+    }
+
+    /// A tick's frames were sent: those that were held back for a second one which did not come go out alone.
+    pub(super) fn end_turn(&mut self) {
+        self.pairing.turn += 1;
+        while self.pairing.held.front().is_some_and(|(until, _)| *until < self.pairing.turn) {
+            self.send_first_held();
+        }
+    }
+
+    /// Nothing is held back any longer.
+    pub(super) fn send_held(&mut self) {
+        while !self.pairing.held.is_empty() {
+            self.send_first_held();
+        }
+    }
+
+    fn send_first_held(&mut self) {
+        let Some((_, client)) = self.pairing.held.pop_front() else { return };
+        if let Some(seat) = self.seats.get(&client) {
+            seat.downlink.send_held();
+            if !seat.downlink.writable() {
+                self.restless.push(client);
+            }
         }
     }
 
@@ -140,22 +191,25 @@ impl<P: Protocol> Seats<P> {
 
     /// Many messages; in a large room parts of them side by side, each with one write.
     pub(super) fn send_all(&mut self, sends: &Sends<'_>, crew: &dyn Crew) {
-        let Self { seats, senders, restless, .. } = self;
+        let Self { seats, senders, restless, pairing, .. } = self;
         let parts = (sends.len() / PART_SENDS_MIN).min(crew.width()).max(1);
         let size = sends.len().div_ceil(parts);
         senders.resize_with(parts.max(senders.len()), Mutex::default);
         let part = |number: usize| {
             let range = number * size..((number + 1) * size).min(sends.len());
             let mut sender = senders[number].lock().unwrap_or_else(PoisonError::into_inner);
-            send_some(seats, sends.slice(range), &mut sender);
+            send_some(seats, sends.slice(range), (&mut sender, pairing));
         };
         if parts == 1 {
             part(0);
         } else {
             crew.run(parts, &part);
         }
+        let until = pairing.turn + pairing.frame_ticks.unwrap_or(0);
         for sender in senders {
-            restless.append(&mut sender.get_mut().unwrap_or_else(PoisonError::into_inner).congested);
+            let sender = sender.get_mut().unwrap_or_else(PoisonError::into_inner);
+            restless.append(&mut sender.congested);
+            pairing.held.extend(sender.held.drain(..).map(|client| (until, client)));
         }
     }
 
@@ -163,7 +217,7 @@ impl<P: Protocol> Seats<P> {
     pub(super) fn send_each<'a>(&mut self, sends: impl Iterator<Item = (ClientId, &'a [u8])>) {
         let Some(sender) = self.senders.first_mut() else { return };
         let sender = sender.get_mut().unwrap_or_else(PoisonError::into_inner);
-        send_some(&self.seats, sends, sender);
+        send_some(&self.seats, sends, (sender, &self.pairing));
         self.restless.append(&mut sender.congested);
     }
 
@@ -202,7 +256,7 @@ impl<P: Protocol> Seats<P> {
 fn send_some<'a, P: Protocol>(
     seats: &BTreeMap<ClientId, Seat<P>>,
     mut sends: impl Iterator<Item = (ClientId, &'a [u8])>,
-    sender: &mut Sender,
+    (sender, pairing): (&mut Sender, &Pairing),
 ) {
     let Some(mut next) = sends.next() else { return };
     for (client, seat) in seats.range(next.0..) {
@@ -212,7 +266,11 @@ fn send_some<'a, P: Protocol>(
             next = after;
         }
         if next.0 == *client {
-            seat.send(*client, next.1, sender);
+            if pairing.holds(*client) && seat.downlink.hold(next.1, &mut sender.frame) {
+                sender.held.push(*client);
+            } else {
+                seat.send(*client, next.1, sender);
+            }
         }
     }
 }

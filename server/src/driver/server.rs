@@ -211,6 +211,7 @@ pub async fn start_with<G: Game>(
         joins_max: places.sessions,
         join_deadline: config.limits.hello_deadline,
         retry_after_ms,
+        overload: config.overload,
         bytes_per_s: u32::try_from(config.limits.bytes_per_s).unwrap_or(u32::MAX),
     };
     let packers = Packers::new(config.replication.packing_threads);

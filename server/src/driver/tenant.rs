@@ -11,9 +11,10 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::board::{Board, Command};
 use super::clock::Clock;
+use super::ladder::Ladder;
 use super::lending::Lent;
 use super::link::{Departure, Downlink, Link};
-use super::pacer::Pacer;
+use super::pacer::{Pacer, Started};
 use super::questions::Question;
 use super::recorder::Recorder;
 use super::rooms::Rooms;
@@ -79,6 +80,7 @@ struct Runner<G: Game> {
     board: Arc<Board>,
     clock: Clock,
     pacer: Pacer,
+    ladder: Ladder,
     /// Since the last tick.
     sweeps: u32,
     empty_since: Micros,
@@ -138,6 +140,7 @@ impl<G: Game> Tenancy<G> {
                     board: Arc::clone(&self.board),
                     clock: self.rooms.clock(),
                     pacer: Pacer::new(now, self.board.tick_hz()),
+                    ladder: self.rooms.ladder(),
                     sweeps: 0,
                     empty_since: now,
                     asleep: true,
@@ -196,7 +199,7 @@ impl<G: Game> Runner<G> {
         let started = self.pacer.begin(now);
         self.board.timing(|timing| timing.started(started, LATE_MICROS));
         self.sweeps = 0;
-        let status = self.turn(rooms);
+        let status = self.turn(rooms, started);
         if status.ended {
             tracing::info!(room = self.board.name(), "room ended");
             if rooms.closing().is_none() {
@@ -225,6 +228,7 @@ impl<G: Game> Runner<G> {
             // Whoever asks to join from now on wakes it; who did before is here already.
             self.asleep = self.has_nothing_to_do(rooms);
             if self.asleep {
+                self.give_nothing_up(rooms, now);
                 self.room.rest();
                 self.recorder.rests(&mut self.room);
                 self.seats = Seats::new(None);
@@ -267,13 +271,15 @@ impl<G: Game> Runner<G> {
     }
 
     /// Everything between two deadlines.
-    fn turn(&mut self, rooms: &Rooms<G::Protocol>) -> Status {
+    fn turn(&mut self, rooms: &Rooms<G::Protocol>, started: Started) -> Status {
         let begun = self.clock.now();
         self.admit(rooms);
         self.hear_connections();
         let heard = self.clock.now();
         if !self.board.hold().lets_tick() {
             self.hand_out(rooms.packers());
+            self.seats.send_held();
+            self.ladder.pauses();
             let status = self.room.status();
             self.board.publish_still(status, self.room.counters());
             return status;
@@ -281,12 +287,42 @@ impl<G: Game> Runner<G> {
         self.room.tick_with(heard, rooms.packers());
         let stepped = self.clock.now();
         self.hand_out(rooms.packers());
+        self.seats.end_turn();
         let sent = self.clock.now();
         self.recorder.ticked(&mut self.room, sent);
         let status = self.room.status();
         let stages = [heard.since(begun), stepped.since(heard), sent.since(stepped)];
         self.board.publish(status, self.room.counters(), stages);
+        if self.ladder.ticked(started, stages.iter().sum(), self.pacer.tick_micros(), sent) {
+            self.step(sent);
+        }
         status
+    }
+
+    /// There is all the time in the world, and nobody who misses anything.
+    fn give_nothing_up(&mut self, rooms: &Rooms<G::Protocol>, now: Micros) {
+        let before = std::mem::replace(&mut self.ladder, rooms.ladder());
+        if before.step() != self.ladder.step() {
+            self.step(now);
+        }
+    }
+
+    /// Gives up more, or less, for lack of time.
+    fn step(&mut self, now: Micros) {
+        let (step, pace) = (self.ladder.step(), self.ladder.pace());
+        let is_more = step > self.board.step() || pace < self.pacer.pace();
+        self.pacer.catch_up(self.ladder.catches_up());
+        self.pacer.go_at(pace);
+        let frame_ticks = self.room.capture().schedule().cadences().frame_ticks();
+        self.seats.pair_frames(self.ladder.halves_rate().then_some(frame_ticks));
+        self.room.handle(Event::Relieve(self.ladder.relief()), now);
+        self.board.steps(step);
+        let (room, step, percent) = (self.board.name(), step.name(), pace.get());
+        if is_more {
+            tracing::warn!(room, step, percent, "a room has more to do than time and gives something up");
+        } else {
+            tracing::info!(room, step, percent, "a room has time again");
+        }
     }
 
     fn admit(&mut self, rooms: &Rooms<G::Protocol>) {

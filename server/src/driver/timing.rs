@@ -1,6 +1,7 @@
 //! How long ticks took and how late they began. Written by a room's thread, read for the metrics.
 
 use super::pacer::Started;
+use crate::config::OverloadStep;
 
 /// Upper bounds of the tick histograms, in microseconds: close enough to tell a p99 from them.
 pub(super) const TICK_BUCKETS_MICROS: [u64; 20] = [
@@ -9,6 +10,8 @@ pub(super) const TICK_BUCKETS_MICROS: [u64; 20] = [
 ];
 /// The stages of a tick, in order.
 pub(super) const STAGES: [&str; 3] = ["hear", "step", "send"];
+
+const STEPS: usize = OverloadStep::ALL.len();
 
 /// How a room's ticks went.
 #[derive(Clone, Debug, Default)]
@@ -25,6 +28,9 @@ pub(super) struct Timing {
     pub(super) stages: [Histogram; STAGES.len()],
     /// All stages together.
     pub(super) whole: Histogram,
+    /// Steps taken because there was more to do than time: onto each step from the one below, and back from it.
+    pub(super) steps_up: [u64; STEPS],
+    pub(super) steps_down: [u64; STEPS],
     /// Of late. Of one room: it is not summed.
     pub(super) recent: Recent,
 }
@@ -69,6 +75,12 @@ impl Timing {
         self.lateness.add(started.late_micros);
     }
 
+    /// What the room gives up went from one place in [`OverloadStep::ALL`] to another.
+    pub(super) fn stepped(&mut self, before: usize, after: usize) {
+        self.steps_up.iter_mut().take(after + 1).skip(before + 1).for_each(|steps| *steps += 1);
+        self.steps_down.iter_mut().take(before + 1).skip(after + 1).for_each(|steps| *steps += 1);
+    }
+
     /// A tick took so long; so many bytes were sent until now.
     pub(super) fn took(&mut self, stages_micros: [u64; STAGES.len()], sent_bytes: u64) {
         for (histogram, micros) in self.stages.iter_mut().zip(stages_micros) {
@@ -87,6 +99,8 @@ impl Timing {
         self.lateness.add_all(&other.lateness);
         self.stages.iter_mut().zip(&other.stages).for_each(|(stage, more)| stage.add_all(more));
         self.whole.add_all(&other.whole);
+        let steps = self.steps_up.iter_mut().chain(&mut self.steps_down);
+        steps.zip(other.steps_up.iter().chain(&other.steps_down)).for_each(|(sum, more)| *sum += more);
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use tickwire_shared::limits::{COMMANDS_PENDING_MAX, EVENTS_PER_FRAME_MAX};
 use tickwire_shared::wire::cadence::TIERS;
-use tickwire_shared::wire::message::Ack;
+use tickwire_shared::wire::message::{Ack, Percent};
 use tickwire_shared::{Micros, Protocol, Tick};
 
 use super::counters::Counters;
@@ -45,6 +45,8 @@ pub(super) struct Client<P: Protocol> {
     pub(super) pauses: u32,
     /// Since when it has no connection.
     pub(super) away_since: Option<Micros>,
+    /// At which pace it knows that time goes.
+    pub(super) told_pace: Percent,
 }
 
 impl<P: Protocol> Client<P> {
@@ -68,6 +70,7 @@ impl<P: Protocol> Client<P> {
             paused_since: None,
             pauses: 0,
             away_since: None,
+            told_pace: Percent::FULL,
         }
     }
 

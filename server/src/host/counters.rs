@@ -23,6 +23,8 @@ pub struct Counters {
     pub grace_over: u64,
     /// Sessions closed by the room, by code.
     pub closes: BTreeMap<CloseCode, u64>,
+    /// Newcomers that were not let in because the room had too much to do.
+    pub joins_refused: u64,
     /// What became of inputs.
     pub inputs: Inputs,
     /// Shots for which the game looked back.
@@ -95,6 +97,7 @@ impl Counters {
             resumes_anew,
             grace_over,
             closes,
+            joins_refused,
             inputs,
             rewinds,
             commands,
@@ -139,6 +142,7 @@ impl Counters {
             (&mut sum.resumes, resumes),
             (&mut sum.resumes_anew, resumes_anew),
             (&mut sum.grace_over, grace_over),
+            (&mut sum.joins_refused, joins_refused),
             (&mut sum.commands, commands),
             (&mut sum.commands_dropped, commands_dropped),
             (&mut sum.frames, frames),

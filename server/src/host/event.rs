@@ -4,6 +4,8 @@ use tickwire_shared::wire::cadence::TIERS;
 use tickwire_shared::wire::message::{ClientMessage, Draining, Hello, ResumeToken};
 use tickwire_shared::{ClientId, Close, Protocol, Tick};
 
+use super::relief::Relief;
+
 /// What happens to a room. Closed: a room knows no other way in.
 #[derive(Clone, Debug)]
 pub enum Event<P: Protocol> {
@@ -51,6 +53,8 @@ pub enum Event<P: Protocol> {
     },
     /// The server will go away, and everybody is told.
     Draining(Draining),
+    /// The room has more to do than time, or not any more.
+    Relieve(Relief),
     /// Somebody outside wants the room gone; every client is closed with this.
     End {
         /// Code and reason for the clients.

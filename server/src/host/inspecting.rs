@@ -97,9 +97,7 @@ impl<G: Game> Room<G> {
     /// By kind.
     fn sights(&self) -> Vec<Sight> {
         let kinds = (0..self.schema.kinds.len() as u8).map(KindId);
-        kinds
-            .map(|kind| Sight { interest: self.game.interest(kind), detail: self.game.detail(kind) })
-            .collect()
+        kinds.map(|kind| self.relief.sight(&self.game, kind)).collect()
     }
 
     fn looking<T>(

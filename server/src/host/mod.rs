@@ -27,6 +27,8 @@ mod resting;
 
 mod ending;
 
+mod relief;
+
 pub mod inspecting;
 
 mod saved;
@@ -38,6 +40,7 @@ pub use crew::{Alone, Crew};
 pub use event::{ClientStatus, Event, Output, Status};
 pub use outputs::Sends;
 pub(crate) use recording::digest;
+pub use relief::Relief;
 pub use rewinding::{GameError, check_game};
 pub use room::{Room, RoomConfig};
 pub use saved::RestoreError;

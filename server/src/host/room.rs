@@ -16,6 +16,7 @@ use super::crew::{Alone, Crew};
 use super::event::{ClientStatus, Event, Output, Status};
 use super::outputs::{Outputs, Sends};
 use super::recording::{Call, Overheard, Tape};
+use super::relief::Relief;
 use super::resuming::Newcomer;
 use super::retabling::Retabling;
 use super::rewinding::{self, GameError, Hindsight};
@@ -87,6 +88,7 @@ pub struct Room<G: Game> {
     pub(super) events: Vec<(Recipients, <G::Protocol as Protocol>::Event)>,
     pub(super) outputs: Outputs,
     pub(super) counters: Counters,
+    pub(super) relief: Relief,
     /// While somebody records.
     pub(super) tape: Option<Box<Tape<G::Protocol>>>,
     pub(super) ended: bool,
@@ -147,6 +149,7 @@ impl<G: Game> Room<G> {
             events: Vec::new(),
             outputs: Outputs::default(),
             counters: Counters::default(),
+            relief: Relief::default(),
             tape: None,
             ended: false,
         })
@@ -185,6 +188,7 @@ impl<G: Game> Room<G> {
             Event::Leave { client } => self.remove(client),
             Event::Lost { client } => self.lose(client, now),
             Event::Kick { client, close } => self.close(client, close),
+            Event::Relieve(relief) => self.relieve(relief),
             Event::Draining(draining) => self.announce_end(&draining),
             Event::End { close } => self.end(&close),
         }
@@ -200,6 +204,10 @@ impl<G: Game> Room<G> {
         };
         if matches!(self.welcome_back(client, hello, &key, now), Newcomer::Settled) {
             return;
+        }
+        if let Some(close) = self.relief.refusal() {
+            self.counters.joins_refused += 1;
+            return self.turn_away(client, close);
         }
         if !self.has_room() {
             return self.turn_away(client, Close::because(CloseCode::Full, "the room is full"));
@@ -266,6 +274,7 @@ impl<G: Game> Room<G> {
             setup,
         };
         self.send(client, &encode_welcome(&welcome));
+        self.tell_pace(client);
     }
 
     fn handle_message(
@@ -320,7 +329,8 @@ impl<G: Game> Room<G> {
 
     /// Eighths of a tick until the next step is expected.
     fn until_next_eighths(&self, now: Micros) -> i32 {
-        let passed = now.since(self.ticked_at) * u64::from(self.config.tick_hz) * 8 / 1_000_000;
+        let ticks_per_100_s = u64::from(self.config.tick_hz) * u64::from(self.relief.pace.get());
+        let passed = now.since(self.ticked_at) * ticks_per_100_s * 8 / 100_000_000;
         8 - passed.min(8) as i32
     }
 
@@ -372,7 +382,7 @@ impl<G: Game> Room<G> {
         inputs
     }
 
-    fn send(&mut self, client: ClientId, bytes: &[u8]) {
+    pub(super) fn send(&mut self, client: ClientId, bytes: &[u8]) {
         self.counters.sent_bytes += bytes.len() as u64;
         self.outputs.send(client, bytes);
     }

@@ -79,16 +79,12 @@ impl<G: Game> Room<G> {
         views.clear();
         sights.clear();
         ids.extend(self.clients.keys());
-        let kinds = self.schema.kinds.len() as u8;
+        let (kinds, relief) = (self.schema.kinds.len() as u8, self.relief);
         let looked = self.with_game(|game, stage| {
             views.extend(
                 ids.iter().map(|id| (*id, game.viewpoint(stage.world, *id), game.private(stage.world, *id))),
             );
-            sights.extend(
-                (0..kinds)
-                    .map(KindId)
-                    .map(|kind| Sight { interest: game.interest(kind), detail: game.detail(kind) }),
-            );
+            sights.extend((0..kinds).map(|kind| relief.sight(game, KindId(kind))));
         });
         looked.is_some()
     }

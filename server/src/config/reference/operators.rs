@@ -2,7 +2,32 @@
 
 use super::{Chapter, Fixed};
 
-pub(super) const CHAPTERS: [Chapter; 8] = [
+pub(super) const CHAPTERS: [Chapter; 9] = [
+    Chapter {
+        title: "More to do than time",
+        before: "A room whose ticks begin late, or take all the time there is, gives something up: two such \
+                 seconds in a row lead a step further, five calm ones a step back, and more of them \
+                 where going back proved to be too early. Each step is a line in the log, and in \
+                 `/metrics` (`tickwire_overloaded_rooms`, `tickwire_overload_steps_total`). No input \
+                 is lost without being counted (`tickwire_inputs_total`, `tickwire_dropped_messages_total`), \
+                 no tick is left out without it either (`tickwire_tick_skipped_total`).\n\n\
+                 | step | what it gives up, besides those before it |\n\
+                 | --- | --- |\n\
+                 | `no-catch-up` | ticks that are late are skipped rather than made up for: the room's time falls behind. |\n\
+                 | `slow-far` | what is beyond half of its radius, or of the distances that the game names, is told of less often; what weapons reach is not. |\n\
+                 | `half-rate` | a client's frames go out two at a time: half of the writes, wakeups and packets, and every other frame comes one later. |\n\
+                 | `refuse-joins` | newcomers get 4003 with `retry_after`, quick matches go elsewhere; whoever comes back to a session is let in. |\n\
+                 | `dilate-time` | time goes slower, a tenth of the tick rate at a time, and clients are told: all stays smooth and nothing is skipped, but a second of the game takes longer. |",
+        keys: &[
+            (
+                "overload.last_step",
+                "How far a room goes: `none`, or one of these. `dilate-time` has to be asked for, since \
+                 games that many people watch or bet on may not want it.",
+            ),
+            ("overload.slowest_percent", "How slow time may go, in percent of the tick rate, 10 to 100."),
+        ],
+        after: "",
+    },
     Chapter {
         title: "TLS",
         before: "",

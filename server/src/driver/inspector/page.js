@@ -156,7 +156,7 @@ const ROOM_COLUMNS = [
   ['Entities', room => count(room.entities), true], ['Hz', room => room.tick_hz, true],
   ['ms per tick', room => (room.ticks ? (room.busy_micros / room.ticks / 1000).toFixed(2) : '–'), true],
   ['Late', room => count(room.late), true], ['Skipped', room => count(room.skipped), true], ['Sent', room => bytes(room.sent_bytes), true],
-  ['State', room => (room.paused ? 'paused' : room.asleep ? 'asleep' : 'runs') + (room.private ? ', private' : '')],
+  ['State', room => (room.paused ? 'paused' : room.asleep ? 'asleep' : 'runs') + (room.overload === 'none' ? '' : `, overloaded: ${room.overload}`) + (room.private ? ', private' : '')],
 ];
 
 function showRooms(server) {
@@ -231,6 +231,7 @@ function showRoom() {
   const { now } = state;
   const badge = (text, kind = '') => make('span', { className: `badge ${kind}`, text });
   const badges = [badge(`${now.tick_hz} Hz`), badge(now.paused ? 'paused' : now.asleep ? 'asleep' : 'runs', now.paused ? 'warn' : now.asleep ? '' : 'good')];
+  if (now.overload !== 'none') badges.push(badge(`overloaded: ${now.overload}`, 'warn'));
   if (now.private) badges.push(badge('private'));
   $('badges').replaceChildren(...badges);
   $('pause').textContent = now.paused ? 'Resume' : 'Pause';

@@ -140,11 +140,52 @@ impl Outbox {
         if written == frame.len() {
             return Sent::Whole;
         }
+        let held = !queue.is_empty() && !self.congested();
         queue.pending.extend_from_slice(&frame[written..]);
+        if held && matches!(self.wire, Wire::Plain(_)) {
+            return self.write_held(&mut queue);
+        }
         if matches!(self.wire, Wire::Plain(_)) || queue.pending.len() > PROMPT_BYTES {
             self.congested.store(true, Ordering::Release);
         }
         drop(queue);
+        self.work.notify_one();
+        Sent::Queued
+    }
+
+    /// Keeps the bytes of one whole frame to be written together with what comes next, or by [`Self::send_held`]; says whether it
+    /// does, which is so only while nothing waits already.
+    pub(in crate::driver) fn hold(&self, frame: &[u8]) -> bool {
+        let mut queue = self.lock();
+        let holds = !queue.broken && !self.closing() && queue.is_empty();
+        if holds {
+            queue.pending.extend_from_slice(frame);
+            self.sent_bytes.fetch_add(frame.len() as u64, Ordering::Relaxed);
+        }
+        holds
+    }
+
+    /// Writes what was held.
+    pub(in crate::driver) fn send_held(&self) {
+        let mut queue = self.lock();
+        if !queue.is_empty() && !self.congested() {
+            self.write_held(&mut queue);
+        }
+    }
+
+    /// Everything that waits is whole frames that the kernel was not given yet.
+    fn write_held(&self, queue: &mut Queue) -> Sent {
+        let flushed = match &self.wire {
+            Wire::Plain(socket) => self.flush_queue(queue, socket),
+            Wire::Tls(_) => Flushed::Blocked,
+        };
+        match flushed {
+            Flushed::Empty => return Sent::Whole,
+            Flushed::Blocked if matches!(self.wire, Wire::Plain(_)) => {
+                self.congested.store(true, Ordering::Release)
+            }
+            Flushed::Blocked | Flushed::CloseSent | Flushed::Broken => {}
+        }
         self.work.notify_one();
         Sent::Queued
     }
@@ -287,7 +328,10 @@ impl Outbox {
     }
 
     fn flush(&self, socket: &Plain) -> Flushed {
-        let mut queue = self.lock();
+        self.flush_queue(&mut self.lock(), socket)
+    }
+
+    fn flush_queue(&self, queue: &mut Queue, socket: &Plain) -> Flushed {
         loop {
             if queue.broken {
                 return Flushed::Broken;
@@ -366,6 +410,44 @@ mod tests {
         peer.read_to_end(&mut bytes).await.expect("a clean end");
         let expected = [framing::pong(b"before"), framing::close(&Close::new(CloseCode::GoingAway))].concat();
         assert_eq!(bytes, expected);
+    }
+
+    #[tokio::test]
+    async fn what_is_held_goes_out_with_the_next_and_in_order() {
+        let (outbox, mut peer) = connected().await;
+        assert!(outbox.hold(b"one "));
+        assert!(!outbox.congested() && !outbox.hold(b"what waits is not held twice"));
+        assert_eq!(outbox.send(b"two "), Sent::Whole);
+        assert!(outbox.hold(b"three "));
+        outbox.send_held();
+        outbox.send_held();
+        assert!(outbox.hold(b"four "));
+        outbox.pong(b"x");
+        assert!(outbox.hold(b"five "));
+        assert!(outbox.close(&Close::new(CloseCode::Normal)));
+        assert!(!outbox.hold(b"nothing follows a close"));
+        assert_eq!(outbox.drive(Duration::from_secs(5)).await, Driven::CloseSent);
+        outbox.shutdown().await;
+        let mut bytes = Vec::new();
+        peer.read_to_end(&mut bytes).await.expect("a clean end");
+        let (pong, close) = (framing::pong(b"x"), framing::close(&Close::new(CloseCode::Normal)));
+        assert_eq!(bytes, [&b"one two three four "[..], &pong, b"five ", &close].concat());
+    }
+
+    #[tokio::test]
+    async fn what_was_held_and_does_not_fit_is_congestion() {
+        let (outbox, mut peer) = connected().await;
+        let frames = [vec![1; 3_000_000], vec![2; 50_000], vec![3; 10]];
+        assert!(outbox.hold(&frames[0]));
+        assert_eq!(outbox.send(&frames[1]), Sent::Queued);
+        assert!(outbox.congested() && !outbox.hold(b"not now"));
+        assert_eq!(outbox.send(&frames[2]), Sent::Queued);
+        outbox.close(&Close::new(CloseCode::Normal));
+        let mut bytes = vec![0; frames.concat().len()];
+        let (driven, read) = tokio::join!(outbox.drive(Duration::from_secs(5)), peer.read_exact(&mut bytes));
+        assert_eq!(driven, Driven::CloseSent);
+        read.expect("all of it");
+        assert!(bytes == frames.concat(), "in order and whole");
     }
 
     #[tokio::test]
