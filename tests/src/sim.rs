@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use tickwire_server::host::{Event, Output, Room, RoomConfig};
+use tickwire_server::host::{Event, Output, Relief, Room, RoomConfig};
 use tickwire_server::simulation::Game;
 use tickwire_shared::client::{Happening, Identity, Session};
 use tickwire_shared::limits::PROTOCOL_VERSION;
@@ -55,7 +55,10 @@ pub struct Sim<G: Game> {
     pub oracle: Oracle,
     /// When each tick was made.
     made: BTreeMap<u32, Micros>,
+    tick_hz: u64,
     tick_micros: u64,
+    /// From the tick after the next one on.
+    next_tick_micros: u64,
     next_client: u32,
     tokens: Dice,
     seed: u64,
@@ -84,7 +87,9 @@ impl<G: Game> Sim<G> {
             clients: BTreeMap::new(),
             oracle: Oracle::default(),
             made: BTreeMap::new(),
+            tick_hz: u64::from(tick_hz),
             tick_micros: 1_000_000 / u64::from(tick_hz),
+            next_tick_micros: 1_000_000 / u64::from(tick_hz),
             next_client: 1,
             tokens: Dice::new(seed ^ 0x7EC0),
             seed,
@@ -156,6 +161,12 @@ impl<G: Game> Sim<G> {
         client.session.resume()
     }
 
+    /// The room is told to do less, and its ticks come at that pace.
+    pub fn relieve(&mut self, relief: Relief) {
+        self.next_tick_micros = 100_000_000 / (self.tick_hz * u64::from(relief.pace.get()));
+        self.room.handle(Event::Relieve(relief), self.now);
+    }
+
     /// A client.
     ///
     /// # Panics
@@ -181,6 +192,7 @@ impl<G: Game> Sim<G> {
             draw(self);
             self.move_messages();
         }
+        self.tick_micros = self.next_tick_micros;
         let tick = self.room.status().tick;
         self.room.tick(self.now);
         self.room.poll_recording(&mut self.recording);

@@ -10,6 +10,7 @@ mod hindsight;
 mod interest;
 mod lag_compensation;
 mod nets;
+mod overload;
 mod recording;
 mod replication;
 mod resuming;

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use tickwire_server::host::{Event, Room, RoomConfig};
+use tickwire_server::host::{Event, Relief, Room, RoomConfig};
 use tickwire_shared::ClientId;
 use tickwire_shared::client::Identity;
 use tickwire_shared::wire::cadence::Cadences;
-use tickwire_shared::wire::message::ClientMessage;
+use tickwire_shared::wire::message::{ClientMessage, Percent};
 use tickwire_shared::wire::tables::Counts;
 use tickwire_shared::wire::training;
 use tickwire_tests::chaos::{Chaos, ChaosGame};
@@ -27,7 +27,8 @@ const NARROW: Profile =
     Profile { delay_micros: 20_000, jitter_micros: 0, rate_bits: Some(48_000), stall: None };
 
 /// What the test does to clients.
-const DISTURBANCES: [&str; 8] = ["join", "leave", "stall", "reset", "socket", "narrow", "command", "input"];
+const DISTURBANCES: [&str; 9] =
+    ["join", "leave", "stall", "reset", "socket", "narrow", "relief", "command", "input"];
 /// What the game does to entities.
 const OF_ENTITIES: [&str; 7] =
     ["spawn", "despawn", "rest", "cut", "change of team", "change of owner", "change of veil"];
@@ -80,7 +81,7 @@ fn disturb(sim: &mut Sim<ChaosGame>, dice: &mut Dice) -> &'static str {
     let ids: Vec<ClientId> = sim.clients.keys().copied().collect();
     let id = ids[dice.below(ids.len() as u32) as usize];
     let (now, word) = (sim.now, dice.word());
-    match dice.below(14) {
+    match dice.below(15) {
         0 if ids.len() < 7 => {
             sim.join("more", if word & 1 == 0 { Profile::default() } else { MOBILE });
             "join"
@@ -109,6 +110,11 @@ fn disturb(sim: &mut Sim<ChaosGame>, dice: &mut Dice) -> &'static str {
             let now = sim.now;
             sim.client(id).down.set_profile(profile, now);
             "narrow"
+        }
+        9 => {
+            let pace = Percent::try_from(10 + (word >> 8) as u8 % 91).expect("a percentage");
+            sim.relieve(Relief { slows_far: word & 1 == 0, pace, ..Relief::default() });
+            "relief"
         }
         7 | 8 => {
             let _ = sim.client(id).session.send_command(word);
