@@ -50,6 +50,8 @@ mod recordings;
 
 mod drain;
 
+mod overload;
+
 mod resuming;
 
 mod swarms;

@@ -6,8 +6,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tickwire_shared::Micros;
-use tickwire_shared::arena::Arena;
+use tickwire_shared::arena::{Arena, ArenaInput, Command};
 use tickwire_shared::client::{Identity, Session};
+use tickwire_shared::wire::codec;
+use tickwire_shared::wire::message::ClientMessage;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
@@ -23,6 +25,8 @@ pub(crate) type ArenaSession = Session<Arena>;
 pub(crate) struct Player<S = TcpStream> {
     pub(crate) raw: Raw<S>,
     pub(crate) session: ArenaSession,
+    /// How many inputs it has sent.
+    pub(crate) inputs: u64,
     begun: Instant,
 }
 
@@ -56,7 +60,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Player<S> {
     /// The same, as somebody.
     pub(crate) async fn over_as(raw: Raw<S>, identity: Identity) -> Self {
         let session = ArenaSession::new(identity).expect("a session");
-        let mut player = Self { raw, session, begun: Instant::now() };
+        let mut player = Self { raw, session, inputs: 0, begun: Instant::now() };
         player.transmit().await;
         player
     }
@@ -68,6 +72,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Player<S> {
     /// Sends what is due.
     pub(crate) async fn transmit(&mut self) {
         while let Some(message) = self.session.poll_transmit(self.now()) {
+            let decoded = codec::decode::<ClientMessage<ArenaInput, Command>>(&message);
+            self.inputs += u64::from(decoded.is_ok_and(|message| message.input().is_some()));
             self.raw.send(&frame(DATA, &message)).await;
         }
     }

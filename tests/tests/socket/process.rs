@@ -44,9 +44,20 @@ impl Process {
         Self { server, address, lines }
     }
 
+    pub(crate) fn id(&self) -> u32 {
+        self.server.0.id()
+    }
+
+    /// Its admin port, of which it says where it is before anything else.
+    pub(crate) fn admin(&self) -> String {
+        let lines = self.lines_until("listening");
+        let address = lines.last().and_then(|line| line.split("admin=").nth(1)?.split_whitespace().next());
+        address.expect("an address").to_owned()
+    }
+
     /// Sends it a signal, like `-HUP`.
     pub(crate) fn signal(&self, signal: &str) {
-        let id = self.server.0.id().to_string();
+        let id = self.id().to_string();
         assert!(Command::new("kill").args([signal, &id]).status().expect("kill").success());
     }
 
