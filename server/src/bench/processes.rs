@@ -23,6 +23,8 @@ pub(super) struct Programs {
     server: PathBuf,
     bots: PathBuf,
     cores: Option<Cores>,
+    /// How much the swarm stands back behind the server.
+    swarm_nice: u8,
 }
 
 /// Who gets which cores.
@@ -61,7 +63,12 @@ impl Programs {
             // This program itself must not take from the server.
             cores.take(&cores.others)?;
         }
-        Ok(Self { server, bots, cores })
+        Ok(Self { server, bots, cores, swarm_nice: 0 })
+    }
+
+    /// With a swarm that stands back behind the server.
+    pub(super) fn nice(self, swarm_nice: u8) -> Self {
+        Self { swarm_nice, ..self }
     }
 
     /// A server that takes so many clients; ready when this returns.
@@ -96,7 +103,9 @@ impl Programs {
         clients: usize,
         at: SocketAddr,
     ) -> Result<Running, String> {
-        let mut command = Command::new(&self.bots);
+        // It replaces itself with the swarm, so that there is one process of which the system says what it took.
+        let mut command = Command::new("nice");
+        command.arg("-n").arg(self.swarm_nice.to_string()).arg(&self.bots);
         command.args(["bots", &at.to_string(), "--json", "--clients", &clients.to_string()]);
         command.args(flags.iter().flat_map(|(name, value)| [*name, value]));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());

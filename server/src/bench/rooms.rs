@@ -65,6 +65,9 @@ pub(crate) struct RoomsArgs {
     /// Exit with 1 when a sleeping room costs more CPU than so many microseconds per second
     #[arg(long, value_name = "MICROS")]
     sleeping_us_max: Option<f64>,
+    /// How much the swarm stands back behind the server, as `nice` counts: clients stand for other machines
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u8).range(0..=19))]
+    swarm_nice: u8,
     /// The server gets this core alone, the clients all others
     #[arg(long, value_name = "CORE")]
     pin: Option<usize>,
@@ -89,6 +92,7 @@ struct Results {
     clients_per_room: u32,
     drones: u32,
     tick_hz: u16,
+    swarm_nice: u8,
     seconds: u64,
     playing: Playing,
     sleeping: Sleeping,
@@ -144,7 +148,7 @@ pub(crate) fn run(args: &RoomsArgs) -> Result<(), ExitCode> {
 fn measure(args: &RoomsArgs) -> Result<Results, String> {
     let machine = Machine::look();
     let clients = (args.rooms * args.clients_per_room) as usize;
-    let programs = Programs::find(args.bots.clone(), args.pin, clients + args.rooms as usize)?;
+    let programs = Programs::find(args.bots.clone(), args.pin, clients + args.rooms as usize)?.nice(args.swarm_nice);
     let at = Addresses::new(args.port)?;
     let server = programs.start_server(&args.server_flags(), clients, at)?;
     let metrics = || scrape::metrics(at.admin).map_err(|error| error.to_string());
@@ -179,7 +183,7 @@ fn measure(args: &RoomsArgs) -> Result<Results, String> {
         resident_kib_per_room: by_room((mib - mib_before) * 1024.0),
     };
     let exceeded = args.exceeded(&playing, &sleeping);
-    let RoomsArgs { rooms, clients_per_room, drones, tick_hz, seconds, .. } = *args;
+    let RoomsArgs { rooms, clients_per_room, drones, tick_hz, swarm_nice, seconds, .. } = *args;
     let version = env!("CARGO_PKG_VERSION");
     Ok(Results {
         bench: "rooms",
@@ -189,6 +193,7 @@ fn measure(args: &RoomsArgs) -> Result<Results, String> {
         clients_per_room,
         drones,
         tick_hz,
+        swarm_nice,
         seconds,
         playing,
         sleeping,
