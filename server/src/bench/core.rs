@@ -20,7 +20,7 @@ use tickwire_shared::wire::message::{Ack, ClientMessage, Hello, ResumeToken};
 use tickwire_shared::{ClientId, Micros, Protocol};
 
 #[global_allocator]
-static MEMORY: Counting = Counting;
+static MEMORY: Counting = Counting::new();
 
 /// Before measuring: joins, and what is told once.
 const WARM_UP_TICKS: u32 = 90;

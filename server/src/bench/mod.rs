@@ -5,9 +5,18 @@ mod core;
 
 mod send;
 
+mod processes;
+
+mod machine;
+
+mod scrape;
+
 mod capacity;
 
+mod rooms;
+
 use std::process::ExitCode;
+use std::time::Instant;
 
 use clap::Subcommand;
 
@@ -29,6 +38,13 @@ pub(crate) enum Bench {
                             The clients are `tickwire-demo bots`: cargo build --release -p tickwire-server -p tickwire-demo"
     )]
     Capacity(Box<capacity::CapacityArgs>),
+    /// Many small rooms: how late their ticks begin, how long a scrape takes, and what they cost when they sleep
+    #[command(
+        after_help = "Example: tickwire-server bench rooms --rooms 1000 --tick-hz 20 --seconds 20\n         \
+                            tickwire-server bench rooms --rooms 200 --seconds 5 --sleeping-us-max 50 --json rooms.json\n\n\
+                            The clients are `tickwire-demo bots`: cargo build --release -p tickwire-server -p tickwire-demo"
+    )]
+    Rooms(Box<rooms::RoomsArgs>),
 }
 
 /// Runs it; the error is the exit code.
@@ -37,5 +53,11 @@ pub(crate) fn run(bench: Bench) -> Result<(), ExitCode> {
         Bench::Core(args) => core::run(&args).map_err(|why| fail(&why)),
         Bench::Send(args) => send::run(&args).map_err(|why| fail(&why)),
         Bench::Capacity(args) => capacity::run(&args),
+        Bench::Rooms(args) => rooms::run(&args),
     }
+}
+
+#[allow(clippy::disallowed_methods, reason = "a bench keeps time")]
+fn now() -> Instant {
+    Instant::now()
 }

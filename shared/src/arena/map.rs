@@ -28,8 +28,10 @@ pub struct Map {
     half_m: f32,
     obstacles: Vec<Obstacle>,
     cells_per_side: usize,
-    /// Indices of the obstacles that may touch something in each cell.
-    cells: Vec<Vec<u32>>,
+    /// Indices of the obstacles that may touch something in each cell, cell by cell: all that is looked at lies together.
+    reachable: Vec<u16>,
+    /// Where each cell's begin; one more for where the last ones end.
+    cells: Vec<u32>,
 }
 
 impl Map {
@@ -52,17 +54,22 @@ impl Map {
             })
             .collect();
         let cells_per_side = (f32::from(size_m) / CELL_M) as usize + 1;
-        let mut map = Self { half_m, obstacles, cells_per_side, cells: Vec::new() };
-        map.cells = vec![Vec::new(); cells_per_side * cells_per_side];
+        let mut map = Self { half_m, obstacles, cells_per_side, reachable: Vec::new(), cells: Vec::new() };
+        let mut cells = vec![Vec::new(); cells_per_side * cells_per_side];
         for index in 0..map.obstacles.len() {
             let Obstacle { centre, half } = map.obstacles[index];
             let reach = half + Vec2::splat(2.0);
             let (low, high) = (map.cell(centre - reach), map.cell(centre + reach));
             for y in low.1..=high.1 {
                 for x in low.0..=high.0 {
-                    map.cells[y * cells_per_side + x].push(index as u32);
+                    cells[y * cells_per_side + x].push(index as u16);
                 }
             }
+        }
+        map.cells.push(0);
+        for cell in cells {
+            map.reachable.extend(cell);
+            map.cells.push(map.reachable.len() as u32);
         }
         map
     }
@@ -82,7 +89,7 @@ impl Map {
     /// The obstacles that may be within 2 m of `place`, always in the same order.
     pub fn near(&self, place: Vec2) -> impl Iterator<Item = &Obstacle> {
         let (x, y) = self.cell(place);
-        self.cells[y * self.cells_per_side + x].iter().map(|index| &self.obstacles[*index as usize])
+        self.in_cell(x, y).iter().map(|index| &self.obstacles[usize::from(*index)])
     }
 
     /// Pushes a disc out of everything that it may not be in.
@@ -129,7 +136,8 @@ impl Map {
             }
             visited = cell;
             for index in self.reachable(x, y) {
-                free = free.min(ray_box(origin, direction, &self.obstacles[index as usize]).unwrap_or(reach));
+                free = free
+                    .min(ray_box(origin, direction, &self.obstacles[usize::from(index)]).unwrap_or(reach));
             }
             if free + CELL_M < along {
                 break;
@@ -147,11 +155,16 @@ impl Map {
     }
 
     /// The obstacles of a cell and its neighbours: a ray that cuts a corner misses none.
-    fn reachable(&self, x: usize, y: usize) -> impl Iterator<Item = u32> {
+    fn reachable(&self, x: usize, y: usize) -> impl Iterator<Item = u16> {
         let last = self.cells_per_side - 1;
         let rows = y.saturating_sub(1)..=(y + 1).min(last);
         rows.flat_map(move |row| (x.saturating_sub(1)..=(x + 1).min(last)).map(move |column| (column, row)))
-            .flat_map(|(column, row)| self.cells[row * self.cells_per_side + column].iter().copied())
+            .flat_map(|(column, row)| self.in_cell(column, row).iter().copied())
+    }
+
+    fn in_cell(&self, x: usize, y: usize) -> &[u16] {
+        let cell = y * self.cells_per_side + x;
+        &self.reachable[self.cells[cell] as usize..self.cells[cell + 1] as usize]
     }
 
     fn cell(&self, place: Vec2) -> (usize, usize) {

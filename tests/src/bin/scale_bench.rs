@@ -19,7 +19,7 @@ use tickwire_tests::scene::Scene;
 use tickwire_tests::sim::hello;
 
 #[global_allocator]
-static MEMORY: Counting = Counting;
+static MEMORY: Counting = Counting::new();
 
 struct Load {
     name: &'static str,

@@ -9,7 +9,7 @@ use tickwire_tests::crowd::{Crowd, CrowdGame};
 use tickwire_tests::sim::hello;
 
 #[global_allocator]
-static MEMORY: Counting = Counting;
+static MEMORY: Counting = Counting::new();
 
 const CLIENTS: u32 = 40;
 

@@ -1,36 +1,36 @@
 //! `bench capacity`: doubles the clients until something breaks, then bisects, each time with a server and a swarm of their
 //! own, and says how many were fine and what broke beyond. It never takes longer than it says at its beginning.
 
-mod machine;
-
 mod plot;
 
 mod probe;
 
-mod processes;
-
 mod results;
-
-mod scrape;
 
 mod verdict;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use clap::Args;
 use tickwire_server::config::units::parse_duration;
 
 use probe::Probe;
-use processes::Programs;
 use results::Results;
 use verdict::{Limits, Part};
+
+use super::now;
+use super::processes::Programs;
 
 /// Exit code of bad usage, and of a bench that cannot begin.
 const EXIT_USAGE: u8 = 2;
 /// Clients that join per second.
 const RAMP_PER_S: usize = 250;
+/// How far a client sees, in metres: the arena's size follows from that.
+const VIEW_RADIUS_M: u16 = 64;
+/// Of the arena, in metres.
+const SIZE_M: std::ops::RangeInclusive<f64> = 50.0..=4000.0;
 /// What a probe takes besides ramp and measurement: a server that begins, a world that settles, clients that leave.
 const PROBE_OVERHEAD: Duration = Duration::from_secs(5);
 /// So often one is made again that broke while other programs had the machine.
@@ -120,6 +120,27 @@ impl CapacityArgs {
         }
     }
 
+    /// An arena in which so many clients see as many entities as asked for.
+    fn server_flags(&self, clients: usize) -> [(&'static str, String); 6] {
+        [
+            ("--bots", "0".to_owned()),
+            ("--drones", "0".to_owned()),
+            ("--tick-hz", self.tick_hz.to_string()),
+            ("--size-m", size_m(clients, self.visible).to_string()),
+            ("--view-radius-m", VIEW_RADIUS_M.to_string()),
+            ("--room-capacity", (clients + 1).to_string()),
+        ]
+    }
+
+    fn bots_flags(&self) -> [(&'static str, String); 4] {
+        [
+            ("--seconds", self.seconds.to_string()),
+            ("--ramp", format!("{RAMP_PER_S}/s")),
+            ("--input-rate", self.input_rate.to_string()),
+            ("--decode-share", self.decode_share.to_string()),
+        ]
+    }
+
     fn probe_time(&self, clients: usize) -> Duration {
         Duration::from_secs((clients / RAMP_PER_S) as u64 + self.seconds) + PROBE_OVERHEAD
     }
@@ -133,7 +154,8 @@ pub(crate) fn run(args: &CapacityArgs) -> Result<(), ExitCode> {
     };
     // Looked at before anything is pinned.
     let (mut results, bounds) = (Results::new(args), plan(args));
-    let programs = Programs::find(args).map_err(unusable)?;
+    let programs = Programs::find(args.bots.clone(), args.pin, args.most.max(args.clients.unwrap_or(0)))
+        .map_err(unusable)?;
     let began = now();
     eprintln!(
         "at most {} probes of {} s each and {} s in all; {}",
@@ -167,9 +189,11 @@ pub(crate) fn run(args: &CapacityArgs) -> Result<(), ExitCode> {
     if results.passed() { Ok(()) } else { Err(ExitCode::FAILURE) }
 }
 
-#[allow(clippy::disallowed_methods, reason = "a bench keeps time")]
-fn now() -> Instant {
-    Instant::now()
+/// Of the square in which so many are spread so that each sees as many as asked for.
+fn size_m(clients: usize, visible: u16) -> u32 {
+    let radius = f64::from(VIEW_RADIUS_M);
+    let area = std::f64::consts::PI * radius * radius * clients as f64 / f64::from(visible);
+    area.sqrt().clamp(*SIZE_M.start(), *SIZE_M.end()) as u32
 }
 
 /// How much it may take.
@@ -255,6 +279,12 @@ mod tests {
             assert!(search.fine <= reached, "{} of {truth}", search.fine);
             assert!(search.fine as f64 >= reached as f64 * 0.94 - 1.0, "{} of {truth}", search.fine);
         }
+    }
+
+    #[test]
+    fn the_arena_is_as_large_as_the_view_takes() {
+        assert_eq!(size_m(1500, 60), 567);
+        assert_eq!(size_m(10, 2000), 50);
     }
 
     #[test]

@@ -6,13 +6,13 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::processes::{Addresses, Programs, Running};
-use super::scrape::{self, Metrics, STAGES};
+use super::CapacityArgs;
 use super::verdict::{Broken, Side, side};
-use super::{CapacityArgs, machine, now};
+use crate::bench::processes::{Addresses, Programs, Running};
+use crate::bench::scrape::{self, Metrics, STAGES};
+use crate::bench::{machine, now};
 
-/// How long a server may take to be ready, and the last client to join after the ramp.
-const READY_WITHIN: Duration = Duration::from_secs(10);
+/// How long the last client may take to join after the ramp.
 const JOINED_WITHIN: Duration = Duration::from_secs(25);
 /// The swarm lets the world settle for a second, and measures then.
 const SETTLE: Duration = Duration::from_millis(1100);
@@ -98,9 +98,8 @@ impl Probe {
     /// When the programs cannot be started.
     pub(super) fn run(args: &CapacityArgs, programs: &Programs, clients: usize) -> Result<Self, String> {
         let at = Addresses::new(args.port)?;
-        let mut server = programs.start_server(args, clients, at)?;
-        wait_until_ready(&mut server, at.admin)?;
-        let swarm = programs.start_bots(args, clients, at.public)?;
+        let server = programs.start_server(&args.server_flags(clients), clients, at)?;
+        let swarm = programs.start_bots(&args.bots_flags(), clients, at.public)?;
         let measured = measure(args, clients, (&server, swarm), at.admin);
         let (broken, measured) = match measured {
             Ok(measured) => (Broken::all(&args.limits(), &measured), measured),
@@ -144,17 +143,6 @@ impl Probe {
             tick_ms.whole.p50, tick_ms.whole.p99, swarm.staleness_p99_ms
         )
     }
-}
-
-fn wait_until_ready(server: &mut Running, admin: SocketAddr) -> Result<(), String> {
-    let began = now();
-    while scrape::metrics(admin).is_err() {
-        if server.is_over() || began.elapsed() > READY_WITHIN {
-            return Err(format!("the server on {admin} did not become ready"));
-        }
-        std::thread::sleep(Duration::from_millis(50));
-    }
-    Ok(())
 }
 
 /// Once all clients play: over the middle of what the swarm measures itself.

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::machine::Machine;
 use super::probe::Probe;
 use super::verdict::{Limits, Part, Side};
 use super::{CapacityArgs, plot};
+use crate::bench::machine::Machine;
 
 /// What is written with `--json`.
 #[derive(Debug, Serialize)]

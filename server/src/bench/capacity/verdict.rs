@@ -6,7 +6,7 @@ use clap::ValueEnum;
 use serde::Serialize;
 
 use super::probe::Measured;
-use super::scrape::STAGES;
+use crate::bench::scrape::STAGES;
 
 /// Clients that apply fewer snapshots than this share of the ticks are not served.
 const SNAPSHOTS_SHARE_P1_MIN: f64 = 0.95;

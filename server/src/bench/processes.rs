@@ -1,5 +1,5 @@
-//! The two programs of a probe: the server is this one again, the clients are `tickwire-demo bots`. They end with whoever started
-//! them, and are counted by what the system says of them.
+//! The two programs that a bench starts: the server is this one again, the clients are `tickwire-demo bots`. They end with whoever
+//! started them, and are counted by what the system says of them.
 
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -9,12 +9,10 @@ use std::time::Duration;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
-use super::{CapacityArgs, RAMP_PER_S, now};
+use super::{now, scrape};
 
-/// How far a client sees, in metres: the arena's size follows from that.
-const VIEW_RADIUS_M: u16 = 64;
-/// Of the arena, in metres.
-const SIZE_M: std::ops::RangeInclusive<f64> = 50.0..=4000.0;
+/// How long a server may take to be ready.
+const READY_WITHIN: Duration = Duration::from_secs(10);
 /// Descriptors that the programs need besides one for each client.
 const DESCRIPTORS_BESIDES: u64 = 200;
 /// Length of a unit of the system's CPU times, in seconds (`getconf CLK_TCK` is 100 wherever this runs).
@@ -25,6 +23,8 @@ pub(super) struct Programs {
     server: PathBuf,
     bots: PathBuf,
     cores: Option<Cores>,
+    /// How much the swarm stands back behind the server.
+    swarm_nice: u8,
 }
 
 /// Who gets which cores.
@@ -36,7 +36,7 @@ struct Cores {
 /// A running program. It ends when this is dropped.
 pub(super) struct Running(Option<Child>);
 
-/// Where the server of a probe listens.
+/// Where the server listens.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Addresses {
     pub(super) public: SocketAddr,
@@ -44,46 +44,44 @@ pub(super) struct Addresses {
 }
 
 impl Programs {
-    /// Finds them, or says how to make them.
-    pub(super) fn find(args: &CapacityArgs) -> Result<Self, String> {
+    /// Finds them, or says how to make them: the swarm beside this program, unless it is named. The server gets a core
+    /// alone, if one is named.
+    pub(super) fn find(bots: Option<PathBuf>, pin: Option<usize>, clients: usize) -> Result<Self, String> {
         let server =
             std::env::current_exe().map_err(|error| format!("this program cannot find itself: {error}"))?;
         let beside = server.parent().unwrap_or(Path::new(".")).join("tickwire-demo");
-        let bots = args.bots.clone().unwrap_or(beside);
+        let bots = bots.unwrap_or(beside);
         if !bots.is_file() {
             return Err(format!(
                 "{} is not there: build it with `cargo build --release -p tickwire-demo`, or name it by --bots",
                 bots.display()
             ));
         }
-        allow_descriptors(args.most.max(args.clients.unwrap_or(0)) as u64 + DESCRIPTORS_BESIDES)?;
-        let cores = args.pin.map(Cores::new).transpose()?;
+        allow_descriptors(clients as u64 + DESCRIPTORS_BESIDES)?;
+        let cores = pin.map(Cores::new).transpose()?;
         if let Some(cores) = &cores {
             // This program itself must not take from the server.
             cores.take(&cores.others)?;
         }
-        Ok(Self { server, bots, cores })
+        Ok(Self { server, bots, cores, swarm_nice: 0 })
     }
 
-    /// A server with an arena in which so many clients see as many entities as asked for.
+    /// With a swarm that stands back behind the server.
+    pub(super) fn nice(self, swarm_nice: u8) -> Self {
+        Self { swarm_nice, ..self }
+    }
+
+    /// A server that takes so many clients; ready when this returns.
     pub(super) fn start_server(
         &self,
-        args: &CapacityArgs,
+        flags: &[(&str, String)],
         clients: usize,
         at: Addresses,
     ) -> Result<Running, String> {
         let mut command = Command::new(&self.server);
-        command.args(["serve", "--bots", "0", "--drones", "0"]);
-        let mut flag = |name: &str, value: &dyn std::fmt::Display| {
-            command.args([name, &value.to_string()]);
-        };
-        flag("--listen", &at.public);
-        flag("--admin-listen", &at.admin);
-        flag("--tick-hz", &args.tick_hz);
-        flag("--size-m", &size_m(clients, args.visible));
-        flag("--view-radius-m", &VIEW_RADIUS_M);
-        flag("--room-capacity", &(clients + 1));
-        flag("--connections-max", &(clients + 10).max(100));
+        command.args(["serve", "--listen", &at.public.to_string(), "--admin-listen", &at.admin.to_string()]);
+        command.args(["--connections-max", &(clients + 10).max(100).to_string()]);
+        command.args(flags.iter().flat_map(|(name, value)| [*name, value]));
         command.env("RUST_LOG", "error").env_remove("PORT");
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::inherit());
         if let Some(cores) = &self.cores {
@@ -93,21 +91,23 @@ impl Programs {
         if let Some(cores) = &self.cores {
             cores.take(&cores.others)?;
         }
-        Ok(Running(Some(child?)))
+        let mut running = Running(Some(child?));
+        running.wait_until_ready(at.admin)?;
+        Ok(running)
     }
 
     /// So many clients.
     pub(super) fn start_bots(
         &self,
-        args: &CapacityArgs,
+        flags: &[(&str, String)],
         clients: usize,
         at: SocketAddr,
     ) -> Result<Running, String> {
-        let mut command = Command::new(&self.bots);
+        // It replaces itself with the swarm, so that there is one process of which the system says what it took.
+        let mut command = Command::new("nice");
+        command.arg("-n").arg(self.swarm_nice.to_string()).arg(&self.bots);
         command.args(["bots", &at.to_string(), "--json", "--clients", &clients.to_string()]);
-        command.args(["--seconds", &args.seconds.to_string(), "--ramp", &format!("{RAMP_PER_S}/s")]);
-        command.args(["--input-rate", &args.input_rate.to_string()]);
-        command.args(["--decode-share", &args.decode_share.to_string()]);
+        command.args(flags.iter().flat_map(|(name, value)| [*name, value]));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
         let child = command.spawn().map_err(|error| format!("{}: {error}", self.bots.display()))?;
         Ok(Running(Some(child)))
@@ -137,6 +137,17 @@ impl Cores {
 }
 
 impl Running {
+    fn wait_until_ready(&mut self, admin: SocketAddr) -> Result<(), String> {
+        let began = now();
+        while scrape::metrics(admin).is_err() {
+            if self.is_over() || began.elapsed() > READY_WITHIN {
+                return Err(format!("the server on {admin} did not become ready"));
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        Ok(())
+    }
+
     /// CPU time, user and system, in seconds.
     pub(super) fn cpu_s(&self) -> Option<f64> {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.0.as_ref()?.id())).ok()?;
@@ -198,13 +209,6 @@ impl Addresses {
     }
 }
 
-/// Of the square in which so many are spread so that each sees as many as asked for.
-fn size_m(clients: usize, visible: u16) -> u32 {
-    let radius = f64::from(VIEW_RADIUS_M);
-    let area = std::f64::consts::PI * radius * radius * clients as f64 / f64::from(visible);
-    area.sqrt().clamp(*SIZE_M.start(), *SIZE_M.end()) as u32
-}
-
 fn allow_descriptors(wanted: u64) -> Result<(), String> {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     if current.is_none_or(|current| current >= wanted) {
@@ -215,15 +219,4 @@ fn allow_descriptors(wanted: u64) -> Result<(), String> {
         return Err(too_few());
     }
     setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), maximum }).map_err(|_| too_few())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_arena_is_as_large_as_the_view_takes() {
-        assert_eq!(size_m(1500, 60), 567);
-        assert_eq!(size_m(10, 2000), 50);
-    }
 }
