@@ -11,6 +11,9 @@ use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
 use super::{now, scrape};
 
+/// How far rooms go when they have more to do than time.
+const OVERLOAD_KEY: &str = "TICKWIRE_OVERLOAD__LAST_STEP";
+
 /// How long a server may take to be ready.
 const READY_WITHIN: Duration = Duration::from_secs(10);
 /// Descriptors that the programs need besides one for each client.
@@ -83,6 +86,10 @@ impl Programs {
         command.args(["--connections-max", &(clients + 10).max(100).to_string()]);
         command.args(flags.iter().flat_map(|(name, value)| [*name, value]));
         command.env("RUST_LOG", "error").env_remove("PORT");
+        // What is measured is all of it, and not what is left when rooms have given something up, unless that is asked for.
+        if std::env::var_os(OVERLOAD_KEY).is_none() {
+            command.env(OVERLOAD_KEY, "none");
+        }
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::inherit());
         if let Some(cores) = &self.cores {
             cores.take(&cores.server)?;

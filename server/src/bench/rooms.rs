@@ -148,7 +148,8 @@ pub(crate) fn run(args: &RoomsArgs) -> Result<(), ExitCode> {
 fn measure(args: &RoomsArgs) -> Result<Results, String> {
     let machine = Machine::look();
     let clients = (args.rooms * args.clients_per_room) as usize;
-    let programs = Programs::find(args.bots.clone(), args.pin, clients + args.rooms as usize)?.nice(args.swarm_nice);
+    let programs =
+        Programs::find(args.bots.clone(), args.pin, clients + args.rooms as usize)?.nice(args.swarm_nice);
     let at = Addresses::new(args.port)?;
     let server = programs.start_server(&args.server_flags(), clients, at)?;
     let metrics = || scrape::metrics(at.admin).map_err(|error| error.to_string());
