@@ -36,7 +36,8 @@ pub(super) use reader::{Failure, FrameReader, ReadSide, Received, Vitals};
 
 pub(super) use framing::{binary, message, text};
 pub(super) use outbox::{Driven, Outbox};
-pub(super) use plain::Plain;
+pub(super) use heads::short_message;
+pub(super) use plain::{Plain, READ_BYTES_MAX};
 #[cfg(test)]
 pub(super) use plain::PlainRead;
 
