@@ -5,6 +5,7 @@
 //! peer's side read to its end for a moment (else a reset would eat the close frame), the socket dropped.
 
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use tickwire_shared::wire::codec::{self, CodecError};
@@ -18,11 +19,12 @@ use super::entrance::Entrance;
 use super::hub::Hub;
 use super::json::Gateway;
 use super::lending;
-use super::link::{Downlink, GATEWAY_FRAMES_MAX};
+use super::link::{Downlink, GATEWAY_FRAMES_MAX, Message};
 use super::meter::{FrameKind, Meter, Verdict};
 use super::peer::Peer;
 use super::socket::{
-    self, Driven, Failure, FrameReader, Kind, Outbox, Plain, ReadSide, Received, Stream, Vitals,
+    self, Driven, Failure, FrameReader, Kind, Outbox, Plain, READ_BYTES_MAX, ReadSide, Received, Stream,
+    Vitals,
 };
 use super::standing::{Standing, Stranger};
 use super::tally::{Drop as Dropped, Ended};
@@ -176,6 +178,9 @@ impl<P: Protocol> Reading<P> {
                 greeted = true;
                 frames.set_bounds(self.hub.bounds());
             }
+            if let Err(end) = std::future::poll_fn(|_| self.glance(&frames, &mut meter)).await {
+                return end.map_or(Stopped::Gone, |close| self.refuse(&close));
+            }
             let next = frames.next().await;
             if self.outbox.closing() {
                 return Stopped::Closing;
@@ -188,11 +193,63 @@ impl<P: Protocol> Reading<P> {
                 Err(Failure::Violation(close)) => Err(close),
             };
             if let Err(close) = handled {
-                self.leave_for_good();
-                self.outbox.close(&close);
-                return Stopped::Closing;
+                return self.refuse(&close);
             }
         }
+    }
+
+    fn refuse(&mut self, close: &Close) -> Stopped {
+        self.leave_for_good();
+        self.outbox.close(close);
+        Stopped::Closing
+    }
+
+    /// What a sweep finds, read and handled in one go while it is nothing but short messages: no buffer of this connection is
+    /// touched. Ready once there is something else, which the usual way reads then.
+    ///
+    /// # Errors
+    /// The close for the client, or none when it is gone.
+    fn glance(&mut self, frames: &FrameReader<'_>, meter: &mut Meter) -> Poll<Result<(), Option<Close>>> {
+        let (Some(socket), Intake::Session(entrance)) = (&self.socket, &mut self.intake) else {
+            return Poll::Ready(Ok(()));
+        };
+        let mut buffer = [0; READ_BYTES_MAX];
+        while frames.could_be_passed(READ_BYTES_MAX) && !self.outbox.closing() {
+            let count = match socket.glance(&mut buffer) {
+                None => break,
+                Some(Poll::Pending) => return Poll::Pending,
+                Some(Poll::Ready(Ok(count @ 1..))) => count,
+                Some(Poll::Ready(_)) => return Poll::Ready(Err(None)),
+            };
+            let now = socket.arrived(self.hub.clock.now());
+            let mut left = &mut buffer[..count];
+            // Nothing counts that comes after a close of ours.
+            while !self.outbox.closing()
+                && let Some((message, wire_bytes)) = socket::short_message(left)
+            {
+                frames.note_passed(now);
+                self.hub.tally.received_frames.add(1);
+                self.hub.tally.received_bytes.add(wire_bytes as u64);
+                let taken = match meter.frame(FrameKind::Other, wire_bytes, now) {
+                    Verdict::Fine => {
+                        decoded::<P>(message).and_then(|message| entrance.take_now(message, now))
+                    }
+                    Verdict::Excess(why) => {
+                        self.hub.tally.dropped(why);
+                        Ok(())
+                    }
+                    Verdict::Close(close) => Err(close),
+                };
+                if let Err(close) = taken {
+                    return Poll::Ready(Err(Some(close)));
+                }
+                left = &mut left[wire_bytes..];
+            }
+            if !left.is_empty() {
+                socket.read_again(left);
+            }
+        }
+        Poll::Ready(Ok(()))
     }
 
     /// One frame. `spoiled` remembers that a part of the message in hand was dropped.
@@ -246,13 +303,7 @@ impl<P: Protocol> Reading<P> {
 
     async fn take(&mut self, kind: Kind, message: &[u8], now: Micros) -> Result<(), Close> {
         match &mut self.intake {
-            Intake::Session(entrance) => {
-                let message = codec::decode(message).map_err(|error| match error {
-                    CodecError::Malformed => Close::new(CloseCode::BadMessage),
-                    CodecError::TrailingBytes(_) => Close::because(CloseCode::BadMessage, &error.to_string()),
-                })?;
-                entrance.take(message, now).await
-            }
+            Intake::Session(entrance) => entrance.take(decoded::<P>(message)?, now).await,
             Intake::Json(texts) => {
                 // Checked to be UTF-8 when it was put together.
                 if texts.try_send(String::from_utf8_lossy(message).into_owned()).is_err() {
@@ -267,6 +318,13 @@ impl<P: Protocol> Reading<P> {
             }
         }
     }
+}
+
+fn decoded<P: Protocol>(message: &[u8]) -> Result<Message<P>, Close> {
+    codec::decode(message).map_err(|error| match error {
+        CodecError::Malformed => Close::new(CloseCode::BadMessage),
+        CodecError::TrailingBytes(_) => Close::because(CloseCode::BadMessage, &error.to_string()),
+    })
 }
 
 /// Whether a peer's close means that it does not want to come back: bye, a page that is left, or no code at all, which is

@@ -77,6 +77,17 @@ impl<P: Protocol> Entrance<P> {
         }
     }
 
+    /// The same for a client that is in, where nothing has to wait.
+    ///
+    /// # Errors
+    /// The close for the client.
+    pub(super) fn take_now(&mut self, message: Message<P>, now: Micros) -> Result<(), Close> {
+        match message {
+            ClientMessage::Hello(_) => Err(Close::because(CloseCode::BadMessage, "a second Hello")),
+            message => self.post(message, now),
+        }
+    }
+
     async fn enter(&mut self, mut hello: Hello) -> Result<(), Close> {
         let Some(downlink) = self.downlink.take() else {
             return Err(Close::because(CloseCode::BadMessage, "a second Hello"));

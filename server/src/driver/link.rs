@@ -103,6 +103,13 @@ impl Downlink {
         }
     }
 
+    /// Has all that sending needs fetched from memory.
+    pub(super) fn fetch(&self) -> bool {
+        match self {
+            Self::Socket(outbox) | Self::Gateway { outbox, .. } => outbox.is_straight(),
+        }
+    }
+
     /// One message. `scratch` is for framing it.
     pub(super) fn send(&self, message: &[u8], scratch: &mut Vec<u8>) {
         match self {

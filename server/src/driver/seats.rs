@@ -17,6 +17,10 @@ use crate::host::{Crew, Sends};
 /// With fewer messages for each, sending side by side costs more than it saves.
 const PART_SENDS_MIN: usize = 500;
 
+/// Clients whose sockets are fetched from memory together, before they are sent anything: what is asked for at once comes
+/// at once, and one after the other each would be waited for.
+const FETCHED_AT_ONCE: usize = 16;
+
 /// Everybody in a room.
 pub(super) struct Seats<P: Protocol> {
     seats: BTreeMap<ClientId, Seat<P>>,
@@ -258,19 +262,35 @@ fn send_some<'a, P: Protocol>(
     mut sends: impl Iterator<Item = (ClientId, &'a [u8])>,
     (sender, pairing): (&mut Sender, &Pairing),
 ) {
-    let Some(mut next) = sends.next() else { return };
-    for (client, seat) in seats.range(next.0..) {
-        // Who has left meanwhile has no seat.
-        while next.0 < *client {
-            let Some(after) = sends.next() else { return };
-            next = after;
+    let Some(first) = sends.next() else { return };
+    let mut seats = seats.range(first.0..).peekable();
+    let mut sends = std::iter::once(first).chain(sends);
+    let mut paired = std::iter::from_fn(|| {
+        loop {
+            let (client, message) = sends.next()?;
+            while seats.next_if(|(seat, _)| **seat < client).is_some() {}
+            // Who has left meanwhile has no seat.
+            match seats.peek()? {
+                (seat, place) if **seat == client => return Some((client, *place, message)),
+                _ => {}
+            }
         }
-        if next.0 == *client {
-            if pairing.holds(*client) && seat.downlink.hold(next.1, &mut sender.frame) {
+    });
+    let mut block = [None; FETCHED_AT_ONCE];
+    loop {
+        block.iter_mut().for_each(|place| *place = paired.next());
+        for (_, seat, _) in block.iter().flatten() {
+            std::hint::black_box(seat.downlink.fetch());
+        }
+        for (client, seat, message) in block.iter().flatten() {
+            if pairing.holds(*client) && seat.downlink.hold(message, &mut sender.frame) {
                 sender.held.push(*client);
             } else {
-                seat.send(*client, next.1, sender);
+                seat.send(*client, message, sender);
             }
+        }
+        if block[FETCHED_AT_ONCE - 1].is_none() {
+            return;
         }
     }
 }

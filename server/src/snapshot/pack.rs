@@ -19,7 +19,7 @@ use super::interest::{Eye, Neighbours, Search, Sight};
 use super::packed::{FrameParts, PackCounts, Packed, QueuedEvent};
 use super::roster::RosterSlot;
 use super::share::{Means, Spent, Wish};
-use super::updates::{Due, Update};
+use super::updates::{Due, GATHERED, Gathering, Update};
 use crate::simulation::World;
 
 /// A client's interest is worked out anew so often per second, even if nothing that it sees was edited.
@@ -298,18 +298,29 @@ impl Packer {
         let (schedule, updates) = (capture.schedule(), capture.updates());
         let before = self.writer.len_bits();
         self.resting.resize(slots.len(), Update::STILL);
-        let (mut resting, mut moving, mut bits) = (0, 0, 0);
-        for slot in slots {
-            let update = &updates.of(slot.lane)[slot.row as usize];
-            let due = schedule.is_due(slot.section);
-            let moves = due & (update.due == Due::Moves);
-            bits += updates.splice_if(moves, update, &mut self.writer);
-            self.resting[resting] = *update;
-            resting += usize::from(due & !moves);
-            moving += u64::from(moves);
+        let (rests, schedule) = (self.resting.as_mut_slice(), *schedule);
+        let (mut resting, mut moving, mut gathering) = (0, 0, Gathering::new());
+        for slots in slots.chunks(GATHERED) {
+            gathering.begin();
+            for slot in slots {
+                let update = &updates.of(slot.lane)[slot.row as usize];
+                let due = schedule.is_due(slot.section);
+                let moves = due & (update.due == Due::Moves);
+                gathering.take_if(moves, update);
+                rests[resting] = *update;
+                resting += usize::from(due & !moves);
+            }
+            moving += gathering.count() as u64;
+            if !gathering.write(&mut self.writer) {
+                let due = slots.iter().filter(|slot| schedule.is_due(slot.section));
+                let due = due.map(|slot| &updates.of(slot.lane)[slot.row as usize]);
+                for update in due.filter(|update| update.due == Due::Moves) {
+                    updates.splice(update, &mut self.writer);
+                }
+            }
         }
         counts.updates += moving;
-        counts.update_bits += bits as u64;
+        counts.update_bits += (self.writer.len_bits() - before) as u64;
         for group in self.resting[..resting].chunks(STILL_GROUP) {
             let still = group.iter().all(|update| update.due == Due::Still);
             self.writer.put_bit(still);

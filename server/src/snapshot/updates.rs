@@ -7,6 +7,8 @@ use tickwire_shared::wire::cadence::{TIERS, Tier};
 
 /// Most bits that are spliced in one go.
 const SHORT_BITS: u16 = 56;
+/// Updates that are gathered before their bits are written.
+pub(super) const GATHERED: usize = 64;
 
 /// A tier and a view: clients in the same lane are told of an entity by the same bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +63,49 @@ pub enum Due {
     Moves,
 }
 
+/// Updates that a client is told in order, a few at a time: finding them and writing their bits are two loops, short enough
+/// that each keeps all it needs in registers.
+#[derive(Debug)]
+pub(super) struct Gathering {
+    words: [u64; GATHERED],
+    lengths: [u8; GATHERED],
+    count: usize,
+    /// Some have more bits than a word here holds.
+    long: bool,
+}
+
+impl Gathering {
+    pub(super) fn new() -> Self {
+        Self { words: [0; GATHERED], lengths: [0; GATHERED], count: 0, long: false }
+    }
+
+    pub(super) fn begin(&mut self) {
+        (self.count, self.long) = (0, false);
+    }
+
+    /// Takes an update if it is `told`, and nothing otherwise: without a branch, since which of a client's rows move is
+    /// what a processor cannot foresee. No more than [`GATHERED`] between two beginnings.
+    #[inline]
+    pub(super) fn take_if(&mut self, told: bool, update: &Update) {
+        self.words[self.count % GATHERED] = update.word;
+        self.lengths[self.count % GATHERED] = update.bits as u8;
+        self.long |= told & (update.bits > SHORT_BITS);
+        self.count += usize::from(told);
+    }
+
+    pub(super) fn count(&self) -> usize {
+        self.count
+    }
+
+    /// Writes them, unless some are too long for that.
+    pub(super) fn write(&self, out: &mut BitWriter) -> bool {
+        if !self.long {
+            out.put_short(&self.words[..self.count], &self.lengths[..self.count]);
+        }
+        !self.long
+    }
+}
+
 /// All updates of a tick.
 #[derive(Debug, Default)]
 pub struct Updates {
@@ -112,19 +157,6 @@ impl Updates {
             out.splice(self.strings.words(), update.word as usize, bits);
         }
         bits
-    }
-
-    /// Appends an update if it is `told`, and nothing otherwise: without a branch for the usual lengths, since
-    /// which of a client's rows move is what a processor cannot foresee.
-    #[inline]
-    pub fn splice_if(&self, told: bool, update: &Update, out: &mut BitWriter) -> usize {
-        let mask = u64::from(told).wrapping_neg();
-        if update.bits > SHORT_BITS {
-            return if told { self.splice(update, out) } else { 0 };
-        }
-        let bits = u64::from(update.bits) & mask;
-        out.put(update.word & mask, bits as u32);
-        bits as usize
     }
 
     /// Bits of all updates.

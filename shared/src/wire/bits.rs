@@ -19,11 +19,10 @@ pub enum BitsError {
 pub struct BitWriter {
     /// At least [`SLACK`] bytes longer than what was written.
     buffer: Vec<u8>,
-    /// Whole bytes written.
-    length: usize,
-    /// Bits of the byte that is not whole yet.
+    /// Bits written.
+    bits: usize,
+    /// Those of the byte that is not whole yet.
     pending: u64,
-    pending_bits: u32,
 }
 
 /// Room for one store beyond the last whole byte.
@@ -34,15 +33,14 @@ const STORE_BITS: u32 = 56;
 impl BitWriter {
     /// Starts anew, keeping the memory.
     pub fn clear(&mut self) {
-        self.length = 0;
+        self.bits = 0;
         self.pending = 0;
-        self.pending_bits = 0;
     }
 
     /// How many bits were written.
     #[must_use]
     pub fn len_bits(&self) -> usize {
-        self.length * 8 + self.pending_bits as usize
+        self.bits
     }
 
     /// Appends the low `count` bits of `value`, at most 64. Higher bits of `value` must be zero.
@@ -62,16 +60,34 @@ impl BitWriter {
 
     #[inline]
     fn store(&mut self, value: u64, count: u32) {
-        if self.buffer.len() < self.length + SLACK {
-            self.buffer.resize((self.length + SLACK) * 2, 0);
+        let (whole, shift) = (self.bits / 8, self.bits as u32 & 7);
+        if self.buffer.len() < whole + SLACK {
+            self.buffer.resize((whole + SLACK) * 2, 0);
         }
-        self.pending |= value << self.pending_bits;
-        self.buffer[self.length..self.length + 8].copy_from_slice(&self.pending.to_le_bytes());
-        let total = self.pending_bits + count;
-        self.length += (total / 8) as usize;
+        self.pending |= value << shift;
+        self.buffer[whole..whole + 8].copy_from_slice(&self.pending.to_le_bytes());
         // At most 63 bits are pending here, so at most 56 of them are in whole bytes.
-        self.pending >>= total & !7;
-        self.pending_bits = total & 7;
+        self.pending >>= (shift + count) & !7;
+        self.bits += count as usize;
+    }
+
+    /// Appends strings of at most 56 bits each, back to back: the low bits of `words`, so many as `lengths` say.
+    pub fn put_short(&mut self, words: &[u64], lengths: &[u8]) {
+        let most = self.bits / 8 + words.len() * (STORE_BITS / 8) as usize + SLACK;
+        if self.buffer.len() < most {
+            self.buffer.resize(most * 2, 0);
+        }
+        // In registers, over all of them.
+        let (mut bits, mut pending, buffer) = (self.bits, self.pending, self.buffer.as_mut_slice());
+        for (word, length) in words.iter().zip(lengths) {
+            let (whole, shift, length) = (bits / 8, bits as u32 & 7, u32::from(*length));
+            debug_assert!(length <= STORE_BITS && word >> length == 0, "{word:#x} has over {length} bits");
+            pending |= word << shift;
+            buffer[whole..whole + 8].copy_from_slice(&pending.to_le_bytes());
+            pending >>= (shift + length) & !7 & 63;
+            bits += length as usize;
+        }
+        (self.bits, self.pending) = (bits, pending);
     }
 
     /// Appends one bit.
@@ -107,7 +123,7 @@ impl BitWriter {
 
     /// Appends the stream to `out`, its last byte filled up with zeros; the writer is empty afterwards.
     pub fn append_to(&mut self, out: &mut Vec<u8>) {
-        let end = self.length + usize::from(self.pending_bits > 0);
+        let end = self.bits.div_ceil(8);
         out.extend_from_slice(self.buffer.get(..end).unwrap_or_default());
         self.clear();
     }

@@ -2,9 +2,14 @@
 
 use std::time::Duration;
 
+use tickwire_shared::arena::{ArenaInput, Command};
+use tickwire_shared::wire::codec;
+use tickwire_shared::wire::message::ClientMessage;
+use tickwire_tests::seeds::Dice;
+
 use crate::player::{Player, hello};
-use crate::raw::{BINARY, DATA, PING, PONG, Raw, frame, upgrade_request};
-use crate::server::{config, start};
+use crate::raw::{BINARY, CONTINUATION, DATA, PING, PONG, Raw, frame, frame_with, upgrade_request};
+use crate::server::{config, metric, start, until};
 
 async fn drip(raw: &mut Raw, bytes: &[u8], pause: Duration) {
     for byte in bytes {
@@ -64,4 +69,57 @@ async fn hello_in_one_piece_with_the_request() {
     assert!(raw.head().await.starts_with("HTTP/1.1 101"));
     assert_eq!(raw.frame_of(PONG).await.payload, b"hasty");
     assert_eq!(raw.frame_of(DATA).await.payload[0], 0, "Welcome");
+}
+
+/// What is short and whole is taken another way than what is long, in pieces or cut: in whatever order they come, each is taken
+/// once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn short_and_long_and_in_pieces_wherever_it_is_cut() {
+    const SEED: u64 = 7;
+    let mut config = config();
+    (config.limits.commands_per_s, config.limits.commands_burst) = (1000, 1000);
+    let server = start(config).await;
+    let mut raw = Raw::open(server.public_addr(), BINARY).await;
+    raw.send(&frame(DATA, &hello("cut", ""))).await;
+    raw.frame_of(DATA).await;
+    let chat = |bytes: usize| {
+        codec::encode(&ClientMessage::<ArenaInput, Command>::Command(Command::Chat("x".repeat(bytes))))
+    };
+    let (mut dice, mut sent) = (Dice::new(SEED), 0);
+    for round in 0..12_u64 {
+        let mut stream = Vec::new();
+        for _ in 0..8 {
+            match dice.word() % 5 {
+                0 | 1 => stream.extend(frame(DATA, &chat(20))),
+                2 => stream.extend(frame(DATA, &chat(300))),
+                3 => {
+                    let message = chat(50);
+                    stream.extend(frame_with(DATA, &message[..10]));
+                    stream.extend(frame(PONG, b"in between"));
+                    stream.extend(frame(CONTINUATION, &message[10..]));
+                }
+                _ => {
+                    stream.extend(frame(PONG, b""));
+                    continue;
+                }
+            }
+            sent += 1;
+        }
+        let mut rest = &stream[..];
+        while !rest.is_empty() {
+            let (piece, after) = rest.split_at((1 + dice.word() as usize % 150).min(rest.len()));
+            raw.send(piece).await;
+            // Into the same sweep, or into the next one.
+            tokio::time::sleep(Duration::from_millis(u64::from(dice.word() % 3) * 9)).await;
+            rest = after;
+        }
+        let heard = || metric(&server, "tickwire_commands_total");
+        until(&format!("round {round}, seed {SEED}: all {sent}"), || heard() >= sent).await;
+        assert_eq!(heard(), sent, "round {round}, seed {SEED}");
+    }
+    raw.send(&frame(PING, b"still there")).await;
+    assert_eq!(raw.frame_of(PONG).await.payload, b"still there");
+    let closed = [frame(DATA, &chat(1)), frame(DATA, &[0xFF; 9]), frame(DATA, &chat(1))].concat();
+    raw.send(&closed).await;
+    assert_eq!(raw.ending().await.sole().0, 4000);
 }

@@ -55,6 +55,11 @@ impl Assembly {
         self.bounds = bounds;
     }
 
+    /// Whether a message of so many bytes could begin now.
+    pub(super) fn could_begin(&self, bytes: usize) -> bool {
+        !self.open && bytes <= self.bounds.message_bytes_max
+    }
+
     /// Takes a frame. After [`Progress::Complete`] the message is at [`Self::message`] until the next frame.
     pub(super) fn take(&mut self, piece: Piece<'_>) -> Result<Progress, Close> {
         match (piece.kind, self.open) {

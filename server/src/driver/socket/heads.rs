@@ -101,6 +101,23 @@ impl Heads {
     }
 }
 
+/// When `bytes` begin with a whole binary message in one frame with the shortest head, which is all that an honest client
+/// sends: unmasks it there, and says where it is and how many bytes the frame has.
+pub(in crate::driver) fn short_message(bytes: &mut [u8]) -> Option<(&[u8], usize)> {
+    const FIN_BINARY: u8 = 0x82;
+    const MASKED: u8 = 0x80;
+    const HEAD_BYTES: usize = 6;
+    let &[FIN_BINARY, second, a, b, c, d, ..] = &*bytes else { return None };
+    let length = usize::from(second & !MASKED);
+    if second & MASKED == 0 || length > usize::from(CONTROL_BYTES_MAX) {
+        return None;
+    }
+    let end = HEAD_BYTES + length;
+    let payload = bytes.get_mut(HEAD_BYTES..end)?;
+    payload.iter_mut().zip([a, b, c, d].into_iter().cycle()).for_each(|(byte, mask)| *byte ^= mask);
+    Some((payload, end))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -144,6 +161,24 @@ mod tests {
         let mut heads = Heads::default();
         assert_eq!(heads.pass(&whole(&[0x82, 0xFF, 0, 0, 0, 0, 0, 1, 0, 0], 65_536)), Ok(()));
         assert_eq!(heads.pass(&[0x82, 0]), Err((HeadFault::Unmasked, 0)));
+    }
+
+    #[test]
+    fn what_is_short_is_whole_masked_and_binary() {
+        for length in [0, 1, 4, 50, 125] {
+            let mut bytes = whole(&[0x82, 0x80 | length], usize::from(length));
+            let frame = bytes.len();
+            let plain: Vec<u8> = (0..usize::from(length)).map(|at| 0xFF ^ MASK[at % 4]).collect();
+            for missing in 1..=frame {
+                assert_eq!(short_message(&mut bytes.clone()[..frame - missing]), None);
+            }
+            bytes.extend([0x82, 0x81]);
+            assert_eq!(short_message(&mut bytes), Some((&plain[..], frame)));
+        }
+        // Text, a fragment, a ping, one without a mask, one with a longer head, reserved bits.
+        for head in [[0x81, 0x81], [0x02, 0x81], [0x89, 0x81], [0x82, 0x01], [0x82, 0xFE], [0xC2, 0x81]] {
+            assert_eq!(short_message(&mut whole(&head, 300)), None, "{head:?}");
+        }
     }
 
     #[test]

@@ -233,6 +233,11 @@ impl Outbox {
         self.congested.load(Ordering::Acquire)
     }
 
+    /// Whether a frame would go straight to the kernel.
+    pub(in crate::driver) fn is_straight(&self) -> bool {
+        !self.congested() && matches!(&self.wire, Wire::Plain(socket) if socket.is_bare())
+    }
+
     /// Bytes of all frames taken so far.
     pub(in crate::driver) fn sent_bytes(&self) -> u64 {
         self.sent_bytes.load(Ordering::Relaxed)

@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::net::Shutdown;
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use tokio::io::{AsyncRead, ReadBuf};
 use tokio::sync::Notify;
 
 /// Most that is read at once: the buffer is cleared before, and an honest client's messages are shorter.
-const READ_BYTES_MAX: usize = 256;
+pub(in crate::driver) const READ_BYTES_MAX: usize = 256;
 /// When a socket cannot be watched for want of descriptors, it is tried again this often.
 const UNWATCHED_PAUSE: Duration = Duration::from_millis(20);
 
@@ -31,6 +31,9 @@ pub(in crate::driver) struct Plain {
     ending: AtomicBool,
     /// How long ago what is read now arrived, as far as anybody knows.
     age_micros: AtomicU64,
+    /// Read already, and to be read again, and whether there is any.
+    again: Mutex<Vec<u8>>,
+    has_again: AtomicBool,
 }
 
 /// In whose hands it is.
@@ -53,6 +56,43 @@ impl Plain {
             drained: AtomicBool::new(true),
             ending: AtomicBool::new(false),
             age_micros: AtomicU64::new(0),
+            again: Mutex::default(),
+            has_again: AtomicBool::new(false),
+        }
+    }
+
+    /// In a sweep's hands, what it may have of it now, past the reading side and its buffers; `None` when that has to be asked.
+    pub(in crate::driver) fn glance(
+        &self,
+        buffer: &mut [u8; READ_BYTES_MAX],
+    ) -> Option<Poll<io::Result<usize>>> {
+        match &*self.socket() {
+            Socket::Bare(socket) if !self.has_again.load(Ordering::Relaxed) => {
+                Some(self.sweep(socket, buffer))
+            }
+            Socket::Bare(_) | Socket::Watched(_) | Socket::Lost => None,
+        }
+    }
+
+    /// Whether a sweep reads it.
+    pub(in crate::driver) fn is_bare(&self) -> bool {
+        matches!(*self.socket(), Socket::Bare(_))
+    }
+
+    /// What came by a glance and is for the reading side after all.
+    pub(in crate::driver) fn read_again(&self, bytes: &[u8]) {
+        self.again.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
+        self.has_again.store(true, Ordering::Relaxed);
+    }
+
+    fn take_again(&self, buffer: &mut ReadBuf<'_>) {
+        let mut again = self.again.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = buffer.remaining().min(again.len());
+        buffer.put_slice(&again[..count]);
+        again.drain(..count);
+        if again.is_empty() {
+            *again = Vec::new();
+            self.has_again.store(false, Ordering::Relaxed);
         }
     }
 
@@ -222,6 +262,10 @@ impl AsyncRead for PlainRead {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let plain = &*self.0;
+        if plain.has_again.load(Ordering::Relaxed) {
+            plain.take_again(buffer);
+            return Poll::Ready(Ok(()));
+        }
         let wanted = buffer.remaining().min(READ_BYTES_MAX);
         let count = match &*plain.socket() {
             Socket::Bare(socket) => ready!(plain.sweep(socket, buffer.initialize_unfilled_to(wanted)))?,

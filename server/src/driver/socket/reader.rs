@@ -166,6 +166,18 @@ impl<'s, R: AsyncRead + Unpin> FrameReader<'s, R> {
         self.assembly.set_bounds(bounds);
     }
 
+    /// Whether whole messages of so many bytes may be taken past this: nothing has begun, and nothing is known to be wrong.
+    pub(in crate::driver) fn could_be_passed(&self, bytes: usize) -> bool {
+        self.assembly.could_begin(bytes)
+            && self.vitals.partial_bytes.load(Ordering::Relaxed) == 0
+            && self.vitals.fault.get().is_none()
+    }
+
+    /// A whole frame was taken past this.
+    pub(in crate::driver) fn note_passed(&self, now: Micros) {
+        self.vitals.frame_at.store(now.0, Ordering::Relaxed);
+    }
+
     /// The next frame and its size on the wire. Not to be cancelled: half a header would be lost.
     pub(in crate::driver) async fn next(&mut self) -> Result<(Received<'_>, usize), Failure> {
         let read = self.socket.read_frame::<_, std::io::Error>(&mut |_| std::future::ready(Ok(()))).await;
