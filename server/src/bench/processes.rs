@@ -82,7 +82,8 @@ impl Programs {
         command.args(["serve", "--listen", &at.public.to_string(), "--admin-listen", &at.admin.to_string()]);
         command.args(["--connections-max", &(clients + 10).max(100).to_string()]);
         command.args(flags.iter().flat_map(|(name, value)| [*name, value]));
-        command.env("RUST_LOG", "error").env_remove("PORT");
+        // Rooms that are measured asleep must not be disposed of meanwhile.
+        command.env("RUST_LOG", "error").env("TICKWIRE_ROOM_EMPTY_AFTER", "1h").env_remove("PORT");
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::inherit());
         if let Some(cores) = &self.cores {
             cores.take(&cores.server)?;
