@@ -41,7 +41,8 @@ fn told(slot: &RosterSlot) -> Told {
 #[derive(Clone, Debug, Default)]
 pub struct Oracle {
     ticks: VecDeque<(u32, Truth)>,
-    /// The first tick at which each entity was there.
+    /// The first tick at which each entity was there, as far as anybody could be told: of ticks without clients nothing is kept,
+    /// so to whoever comes then, everything is born just now.
     born: BTreeMap<NetId, u32>,
     /// Comparisons of one slot's state, to show that the oracle did its job.
     pub compared: u64,
@@ -52,13 +53,19 @@ impl Oracle {
     pub fn note<G: Game>(&mut self, room: &Room<G>, clients: impl Iterator<Item = ClientId>, tick: Tick) {
         let plan = room.capture().plan();
         let mut truth = Truth::default();
+        let is_captured = !room.capture().rows().is_empty();
+        if !is_captured {
+            self.born.clear();
+        }
         for (_, entity) in room.world().iter() {
             let mut columns = [0; COLUMNS_MAX];
             entity.state.capture(&mut columns);
             let kind = entity.state.kind();
             let state = columns[..plan.kind(kind).columns].to_vec();
             truth.entities.insert(entity.id, (kind, state));
-            self.born.entry(entity.id).or_insert(tick.0);
+            if is_captured {
+                self.born.entry(entity.id).or_insert(tick.0);
+            }
         }
         for client in clients {
             let Some(packed) = room.packed(client) else { continue };

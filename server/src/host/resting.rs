@@ -20,4 +20,17 @@ impl<G: Game> Room<G> {
         self.shards = vec![Shard::default()];
         self.look = Look::default();
     }
+
+    /// Whether anybody will be told of a tick.
+    pub(super) fn is_watched(&self) -> bool {
+        self.clients.len() > 0 || self.tape.is_some()
+    }
+
+    /// In place of the capture of a tick of which nobody will be told: most rooms that sleep have never been more than that.
+    pub(super) fn pass_unwatched(&mut self) {
+        self.world.settle();
+        if self.capture.tick() > 0 {
+            self.rest();
+        }
+    }
 }

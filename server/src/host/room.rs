@@ -358,9 +358,13 @@ impl<G: Game> Room<G> {
             return;
         }
         self.retable();
-        self.capture.capture(&mut self.world, self.tick);
-        self.counters.updates_coded_bits += self.capture.updates().coded_bits() as u64;
-        self.capture.hand_over_weights(&mut self.counters.kind_bits);
+        if self.is_watched() {
+            self.capture.capture(&mut self.world, self.tick);
+            self.counters.updates_coded_bits += self.capture.updates().coded_bits() as u64;
+            self.capture.hand_over_weights(&mut self.counters.kind_bits);
+        } else {
+            self.pass_unwatched();
+        }
         self.counters.ticks += 1;
         self.tell_clients(now, crew);
         self.tick += 1;

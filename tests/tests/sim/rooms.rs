@@ -213,3 +213,37 @@ fn a_room_that_rested_goes_on_as_it_was() {
         sim.assert_in_step();
     }
 }
+
+#[test]
+fn what_nobody_will_be_told_of_is_not_captured() {
+    let arena = ArenaConfig { bots: 4, drones: 100, ..ArenaConfig::default() };
+    let mut sim = Sim::new(ArenaGame::new(arena), 30, 3);
+    let mut other =
+        Room::new(ArenaGame::new(arena), RoomConfig { seed: 3, ..config(1000) }).expect("a schema");
+    for round in 0..3 {
+        // Time goes on all the same.
+        for _ in 0..40 {
+            let (now, before) = (sim.now, sim.tick());
+            sim.room.tick(now);
+            assert_eq!(sim.tick().since(before), 1);
+            assert_eq!(sim.room.capture().rows().len(), 0, "in round {round}");
+        }
+        if round == 0 {
+            let mut sampled = Vec::new();
+            other.begin_recording(0, &mut sampled);
+            (0..40).for_each(|tick| other.tick(Micros(tick)));
+            assert!(other.capture().rows().len() > 100, "a recording wants all of it");
+            assert_eq!(other.state_hash(), sim.room.state_hash(), "the game notices nothing");
+        }
+        sim.oracle = Oracle::default();
+        let id = sim.join("bob", Profile { delay_micros: 20_000, ..Profile::default() });
+        sim.run(90);
+        assert!(sim.client(id).frames > 80, "{} frames", sim.client(id).frames);
+        sim.assert_in_step();
+        let now = sim.now;
+        let present: Vec<_> = sim.clients.keys().copied().collect();
+        present.into_iter().for_each(|client| sim.room.handle(Event::Leave { client }, now));
+        sim.clients.clear();
+        while sim.room.poll_output().is_some() {}
+    }
+}
