@@ -85,7 +85,8 @@ impl Programs {
         command.args(["serve", "--listen", &at.public.to_string(), "--admin-listen", &at.admin.to_string()]);
         command.args(["--connections-max", &(clients + 10).max(100).to_string()]);
         command.args(flags.iter().flat_map(|(name, value)| [*name, value]));
-        command.env("RUST_LOG", "error").env_remove("PORT");
+        // Rooms that are measured asleep must not be disposed of meanwhile.
+        command.env("RUST_LOG", "error").env("TICKWIRE_ROOM_EMPTY_AFTER", "1h").env_remove("PORT");
         // What is measured is all of it, and not what is left when rooms have given something up, unless that is asked for.
         if std::env::var_os(OVERLOAD_KEY).is_none() {
             command.env(OVERLOAD_KEY, "none");

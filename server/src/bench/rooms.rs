@@ -22,6 +22,8 @@ const RAMP_PER_S: usize = 400;
 /// How long joining may take besides, and falling asleep (the sessions end with a goodbye, then it is `room_suspend_after`).
 const JOINED_WITHIN: Duration = Duration::from_secs(30);
 const ASLEEP_WITHIN: Duration = Duration::from_secs(40);
+/// By then memory that rooms held is the system's again.
+const GIVEN_BACK: Duration = Duration::from_secs(8);
 /// The world settles before it is measured.
 const SETTLE: Duration = Duration::from_millis(2500);
 /// What the swarm plays longer than is measured.
@@ -66,7 +68,7 @@ pub(crate) struct RoomsArgs {
     #[arg(long, value_name = "MICROS")]
     sleeping_us_max: Option<f64>,
     /// How much the swarm stands back behind the server, as `nice` counts: clients stand for other machines
-    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u8).range(0..=19))]
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=19))]
     swarm_nice: u8,
     /// The server gets this core alone, the clients all others
     #[arg(long, value_name = "CORE")]
@@ -173,6 +175,7 @@ fn measure(args: &RoomsArgs) -> Result<Results, String> {
     eprintln!("everybody has left; now all rooms fall asleep");
 
     asleep(args.rooms + 1)?;
+    std::thread::sleep(GIVEN_BACK);
     let (cores, mib) = at_rest(&server, args.seconds);
     let by_room = |difference: f64| difference / f64::from(args.rooms);
     let sleeping = Sleeping {

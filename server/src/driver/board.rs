@@ -150,6 +150,11 @@ impl Board {
         self.worker.store(worker, Ordering::SeqCst);
     }
 
+    /// Where it lives.
+    pub(super) fn worker(&self) -> usize {
+        self.worker.load(Ordering::Relaxed)
+    }
+
     /// Its room is about to sleep, and looks once more whether anybody came.
     pub(super) fn falls_asleep(&self) {
         self.asleep.store(true, Ordering::SeqCst);
@@ -159,6 +164,11 @@ impl Board {
 
     pub(super) fn wakes(&self) {
         self.asleep.store(false, Ordering::SeqCst);
+    }
+
+    /// Whether it sleeps, as far as its room has said.
+    pub(super) fn is_asleep(&self) -> bool {
+        self.asleep.load(Ordering::Relaxed)
     }
 
     /// For whoever has just left it something: the worker to be told, if it has to be.
@@ -246,16 +256,15 @@ impl Board {
         totals.add(&notes.counters, &notes.timing, self.questions.answers());
     }
 
-    /// What a scrape shows of this room besides.
-    pub(super) fn glimpse(self: &Arc<Self>) -> Glimpse {
-        let notes = self.notes();
-        Glimpse {
-            status: notes.status,
-            recent: notes.timing.recent,
-            asleep: self.asleep.load(Ordering::Relaxed),
-            step: self.step(),
-            board: Arc::clone(self),
-        }
+    /// The same, and what a scrape shows of this room besides.
+    pub(super) fn glimpse(self: Arc<Self>, totals: &mut Totals) -> Glimpse {
+        let (status, recent) = {
+            let notes = self.notes();
+            totals.add(&notes.counters, &notes.timing, self.questions.answers());
+            (notes.status, notes.timing.recent)
+        };
+        let (asleep, step) = (self.asleep.load(Ordering::Relaxed), self.step());
+        Glimpse { status, recent, asleep, step, board: self }
     }
 
     pub(super) fn view(&self) -> RoomView {

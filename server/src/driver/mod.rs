@@ -97,6 +97,8 @@ mod seats;
 
 mod tenant;
 
+mod trimming;
+
 mod ladder;
 
 mod pacer;

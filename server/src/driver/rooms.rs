@@ -4,7 +4,7 @@
 //! so no join is ever lost between the two.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
@@ -46,6 +46,8 @@ pub(super) struct Rooms<P: Protocol> {
     /// Set once, when it goes.
     closing: OnceLock<Close>,
     make: Box<MakeTenant<P>>,
+    /// How often a room fell asleep or ended.
+    rests: AtomicU64,
     /// For the rooms, which report their end here.
     own: Weak<Self>,
 }
@@ -132,6 +134,7 @@ impl<P: Protocol> Rooms<P> {
             draining: OnceLock::new(),
             closing: OnceLock::new(),
             make,
+            rests: AtomicU64::new(0),
             own: own.clone(),
         });
         rooms.begin_all(kept);
@@ -168,6 +171,11 @@ impl<P: Protocol> Rooms<P> {
     /// What each worker has to do, in thousandths of a core.
     pub(super) fn worker_loads(&self) -> Vec<u32> {
         self.workers.loads()
+    }
+
+    /// What the worker of a room had to do in the last second, in thousandths of a core.
+    pub(super) fn load_beside(&self, board: &Board) -> u32 {
+        self.workers.load(board.worker())
     }
 
     /// A number for a connection that wants to join.
@@ -369,8 +377,9 @@ impl<P: Protocol> Rooms<P> {
             let boards: Vec<_> = directory.rooms.values().map(|entry| Arc::clone(&entry.board)).collect();
             (directory.buried.clone(), boards)
         };
-        boards.iter().for_each(|board| board.add_to(&mut totals));
-        (totals, boards.iter().map(Board::glimpse).collect())
+        // In one go: with a thousand rooms it is the looking that takes time.
+        let glimpses = boards.into_iter().map(|board| board.glimpse(&mut totals)).collect();
+        (totals, glimpses)
     }
 
     /// The game's schema.
@@ -389,6 +398,21 @@ impl<P: Protocol> Rooms<P> {
         board.order().disposable.then(|| Micros(empty_since.0.saturating_add(after)))
     }
 
+    /// A room holds much less from now on.
+    pub(super) fn note_rest(&self) {
+        self.rests.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Whether no room ticks.
+    pub(super) fn all_sleep(&self) -> bool {
+        self.lock().rooms.values().all(|entry| entry.board.is_asleep())
+    }
+
+    /// How often one did.
+    pub(super) fn rests(&self) -> u64 {
+        self.rests.load(Ordering::Relaxed)
+    }
+
     /// Takes an empty room out of the directory, unless somebody has just come.
     pub(super) fn retire(&self, board: &Arc<Board>, joins: &mpsc::Receiver<Join<P>>) -> bool {
         let mut directory = self.lock();
@@ -396,12 +420,14 @@ impl<P: Protocol> Rooms<P> {
             return false;
         }
         directory.remove(board);
+        self.note_rest();
         true
     }
 
     /// Takes an ended room out of the directory; whoever was about to join is told.
     pub(super) fn bury(&self, board: &Arc<Board>, mut joins: mpsc::Receiver<Join<P>>) {
         self.lock().remove(board);
+        self.note_rest();
         let close = self.closing().cloned().unwrap_or(Close::new(CloseCode::RoomClosed));
         while let Ok(join) = joins.try_recv() {
             join.newcomer.downlink.close(&close);

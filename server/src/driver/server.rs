@@ -26,6 +26,7 @@ use super::state_dir::{RoomsSaved, StateDir};
 use super::tally::Tally;
 use super::tenant::{Make, Tenancy};
 use super::tls::Tls;
+use super::trimming;
 use super::visitors::Visitors;
 use super::wanted::DEFAULT_ROOM;
 use super::worker::Workers;
@@ -251,6 +252,7 @@ pub async fn start_with<G: Game>(
     if let Some(source) = reload {
         spawn_until_ended(&hub, Arc::clone(&hub.live).keep_fresh(source));
     }
+    spawn_until_ended(&hub, trimming::run(Arc::clone(&hub.rooms)));
     warn_of_plaintext(&hub.config, public_addr);
     if !hub.config.admin_listen.ip().is_loopback() {
         tracing::warn!(

@@ -14,12 +14,17 @@ use tickwire_shared::{ClientId, Micros};
 use super::lending::{Lent, Progress};
 
 /// Sweeps per tick, by how many clients share them: each wakes the room's thread once more. With two, the time at which
-/// something came is known to a quarter of a tick, with eight to a sixteenth.
-pub(super) fn sweeps_per_tick(clients: usize) -> u32 {
+/// something came is known to a quarter of a tick, with eight to a sixteenth. Where so few share them that there would be two, a
+/// worker with that much to do, in thousandths of a core, leaves out the one between ticks.
+pub(super) fn sweeps_per_tick(clients: usize, load_permille: u32) -> u32 {
     const SWEEPS: std::ops::RangeInclusive<u32> = 2..=8;
     const CLIENTS_PER_SWEEP: usize = 4;
+    const BUSY_PERMILLE: u32 = 400;
     let sweeps = u32::try_from(clients / CLIENTS_PER_SWEEP).unwrap_or(u32::MAX);
-    sweeps.clamp(*SWEEPS.start(), *SWEEPS.end())
+    match sweeps.clamp(*SWEEPS.start(), *SWEEPS.end()) {
+        2 if load_permille >= BUSY_PERMILLE => 1,
+        sweeps => sweeps,
+    }
 }
 /// Sockets that one system call tells of.
 const EVENTS_MAX: usize = 1024;
@@ -81,7 +86,8 @@ impl Sweeper {
     pub(super) fn sweep(&mut self, heard: &mut Vec<ClientId>, now: Micros) {
         let age_micros = now.since(self.swept_at) / 2;
         self.swept_at = now;
-        let bytes_max = self.bytes_per_tick_max / sweeps_per_tick(self.readers.len()) as usize;
+        // Of a small room each may be the only one in its tick.
+        let bytes_max = self.bytes_per_tick_max / sweeps_per_tick(self.readers.len(), u32::MAX) as usize;
         for client in std::mem::take(&mut self.unfinished) {
             heard.push(client);
             self.read(client, bytes_max, age_micros);
@@ -157,12 +163,13 @@ mod tests {
     use tokio::task::JoinHandle;
 
     const CLIENT: ClientId = ClientId(7);
-    /// What one of the two sweeps reads that there are for a few clients.
-    const BYTES_MIN: usize = BYTES_PER_TICK_MIN / 2;
+    /// What one sweep reads where there are a few clients.
+    const BYTES_MIN: usize = BYTES_PER_TICK_MIN;
 
     #[test]
     fn the_more_there_are_the_more_often_they_are_looked_at() {
-        assert_eq!([0, 1, 12, 50, 5000].map(sweeps_per_tick), [2, 2, 3, 8, 8]);
+        assert_eq!([0, 1, 12, 50, 5000].map(|clients| sweeps_per_tick(clients, 0)), [2, 2, 3, 8, 8]);
+        assert_eq!([1, 11, 12, 5000].map(|clients| sweeps_per_tick(clients, 900)), [1, 1, 3, 8]);
     }
 
     /// A reading that counts bytes, lent to a sweeper.

@@ -194,7 +194,7 @@ impl<G: Game> Runner<G> {
         if now < self.pacer.deadline() {
             self.seats.sweep(now);
             self.sweeps += 1;
-            return Next::At(self.next_visit());
+            return Next::At(self.next_visit(rooms));
         }
         let started = self.pacer.begin(now);
         self.board.timing(|timing| timing.started(started, LATE_MICROS));
@@ -232,13 +232,14 @@ impl<G: Game> Runner<G> {
                 self.room.rest();
                 self.recorder.rests(&mut self.room);
                 self.seats = Seats::new(None);
+                rooms.note_rest();
                 tracing::debug!(room = self.board.name(), "room sleeps");
             } else {
                 self.board.wakes();
             }
         }
         match stale_at {
-            _ if !self.asleep => Next::At(self.next_visit()),
+            _ if !self.asleep => Next::At(self.next_visit(rooms)),
             Some(at) => Next::At(at),
             None => Next::Woken,
         }
@@ -258,10 +259,10 @@ impl<G: Game> Runner<G> {
     }
 
     /// The next tick, or a sweep before it.
-    fn next_visit(&self) -> Micros {
+    fn next_visit(&self, rooms: &Rooms<G::Protocol>) -> Micros {
         let deadline = self.pacer.deadline();
         let swept = self.seats.swept();
-        let sweeps = sweeps_per_tick(swept);
+        let sweeps = sweeps_per_tick(swept, rooms.load_beside(&self.board));
         let left = sweeps.saturating_sub(1 + self.sweeps);
         if left == 0 || swept == 0 {
             return deadline;

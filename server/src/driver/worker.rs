@@ -110,6 +110,11 @@ impl Workers {
         self.desks.iter().for_each(|desk| desk.post(Letter::WakeAll));
     }
 
+    /// What one of them had to do in the last second, in thousandths of a core.
+    pub(super) fn load(&self, worker: usize) -> u32 {
+        self.desks.get(worker).map_or(0, |desk| desk.load.load(Ordering::Relaxed))
+    }
+
     /// What each of them had to do in the last second, in thousandths of a core.
     pub(super) fn loads(&self) -> Vec<u32> {
         self.desks.iter().map(|desk| desk.load.load(Ordering::Relaxed)).collect()
@@ -242,7 +247,8 @@ impl Worker {
             let busy = std::mem::take(&mut lodger.busy_micros);
             let permille = u32::try_from(busy * 1000 / passed).unwrap_or(u32::MAX);
             load += u32::try_from(busy).unwrap_or(u32::MAX);
-            if now.since(lodger.came_at) >= SETTLED_MICROS {
+            // Who sleeps is no burden.
+            if busy > 0 && now.since(lodger.came_at) >= SETTLED_MICROS {
                 burdens.push(Burden { room: *room, permille });
             }
         }
