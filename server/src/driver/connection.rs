@@ -23,7 +23,8 @@ use super::link::{Downlink, GATEWAY_FRAMES_MAX, Message};
 use super::meter::{FrameKind, Meter, Verdict};
 use super::peer::Peer;
 use super::socket::{
-    self, Driven, Failure, FrameReader, Kind, Outbox, Plain, READ_BYTES_MAX, ReadSide, Received, Stream, Vitals,
+    self, Driven, Failure, FrameReader, Kind, Outbox, Plain, READ_BYTES_MAX, ReadSide, Received, Stream,
+    Vitals,
 };
 use super::standing::{Standing, Stranger};
 use super::tally::{Drop as Dropped, Ended};
@@ -230,7 +231,9 @@ impl<P: Protocol> Reading<P> {
                 self.hub.tally.received_frames.add(1);
                 self.hub.tally.received_bytes.add(wire_bytes as u64);
                 let taken = match meter.frame(FrameKind::Other, wire_bytes, now) {
-                    Verdict::Fine => decoded::<P>(message).and_then(|message| entrance.take_now(message, now)),
+                    Verdict::Fine => {
+                        decoded::<P>(message).and_then(|message| entrance.take_now(message, now))
+                    }
                     Verdict::Excess(why) => {
                         self.hub.tally.dropped(why);
                         Ok(())
@@ -300,9 +303,7 @@ impl<P: Protocol> Reading<P> {
 
     async fn take(&mut self, kind: Kind, message: &[u8], now: Micros) -> Result<(), Close> {
         match &mut self.intake {
-            Intake::Session(entrance) => {
-                entrance.take(decoded::<P>(message)?, now).await
-            }
+            Intake::Session(entrance) => entrance.take(decoded::<P>(message)?, now).await,
             Intake::Json(texts) => {
                 // Checked to be UTF-8 when it was put together.
                 if texts.try_send(String::from_utf8_lossy(message).into_owned()).is_err() {

@@ -35,11 +35,11 @@ pub(super) use assembly::Bounds;
 pub(super) use reader::{Failure, FrameReader, ReadSide, Received, Vitals};
 
 pub(super) use framing::{binary, message, text};
-pub(super) use outbox::{Driven, Outbox};
 pub(super) use heads::short_message;
-pub(super) use plain::{Plain, READ_BYTES_MAX};
+pub(super) use outbox::{Driven, Outbox};
 #[cfg(test)]
 pub(super) use plain::PlainRead;
+pub(super) use plain::{Plain, READ_BYTES_MAX};
 
 /// The writing of a socket without TLS, whoever reads it.
 pub(super) fn plain_writing(socket: std::sync::Arc<Plain>) -> stream::WriteHalf {
