@@ -127,12 +127,21 @@ static void show(tickwire_session *session, uint64_t now) {
     fflush(stdout);
 }
 
+/* Whether the server has said that it goes away, the first time that it is asked for after that. */
+static int is_told_to_go(const tickwire_session *session, tickwire_draining *draining) {
+    static int was_told;
+    int told = tickwire_get_draining(session, draining) == 1, is_new = told && !was_told;
+    was_told = told;
+    return is_new;
+}
+
 /* Plays until the connection ends or the time is over. Says with which close code it ended, and why. */
 static int play(tickwire_session *session, int fd, uint64_t until, char *why, size_t room) {
     static const uint8_t walks[4][4] = {{127, 0, 0, 0}, {0, 127, 0, 0}, {129, 0, 0, 0}, {0, 129, 0, 0}}; /* 129 is -127 */
     static uint8_t bytes[FRAME_BYTES_MAX];
     size_t have = 0, len, payload;
     tickwire_bytes message;
+    tickwire_draining draining;
     uint64_t now;
     snprintf(why, room, "lost");
     while ((now = now_us()) < until) {
@@ -161,6 +170,11 @@ static int play(tickwire_session *session, int fd, uint64_t until, char *why, si
             }
             have -= len;
             memmove(bytes, bytes + len, have);
+        }
+        if (is_told_to_go(session, &draining)) {
+            printf("the server goes away in %u ms, come again %u ms later\n", (unsigned)draining.closes_in_ms,
+                   (unsigned)draining.retry_after_ms);
+            fflush(stdout);
         }
         show(session, now_us());
     }

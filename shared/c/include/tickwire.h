@@ -81,6 +81,14 @@ typedef struct tickwire_welcome {
 /* 1 once Welcome has arrived. */
 int tickwire_get_welcome(const tickwire_session *session, tickwire_welcome *welcome);
 
+/* The server goes away. */
+typedef struct tickwire_draining {
+    uint32_t closes_in_ms;   /* how long this session had at most when that was said */
+    uint32_t retry_after_ms; /* how long after the close it is worth while to come again; tickwire_ended knows it too */
+} tickwire_draining;
+/* 1 once the server has said so over the connection at hand: time to tell the player. */
+int tickwire_get_draining(const tickwire_session *session, tickwire_draining *draining);
+
 typedef struct tickwire_stats {
     uint64_t frames, received_bytes, sent_bytes, mismatches, checksums, resyncs;
     uint64_t rtt_us; /* 0 while it is not known */

@@ -10,6 +10,8 @@
 
 mod held;
 
+mod shapes;
+
 use std::ffi::{CStr, c_char, c_int};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
@@ -21,69 +23,11 @@ use tickwire_shared::limits::COLUMNS_MAX;
 use tickwire_shared::untyped::{Blob, Input};
 
 pub use held::Held;
+pub use shapes::{Bytes, Draining, Entity, SessionOptions, Shown, Stats, Welcome};
 
 const INVALID: c_int = -1;
 const ENDED: c_int = -2;
 const PANIC: c_int = -3;
-
-#[repr(C)]
-#[derive(Clone, Copy, Debug)]
-pub struct Bytes {
-    pub data: *const u8,
-    pub len: usize,
-}
-
-#[repr(C)]
-#[derive(Clone, Copy, Debug)]
-pub struct SessionOptions {
-    pub schema: Bytes,
-    pub tables: Bytes,
-    pub input: Bytes,
-    pub name: Bytes,
-    pub room: Bytes,
-    pub token: Bytes,
-    pub budget_bytes_per_s: u32,
-}
-
-#[repr(C)]
-#[derive(Clone, Copy, Debug)]
-pub struct Welcome {
-    pub client: u32,
-    pub tick_hz: u32,
-    pub has_avatar: c_int,
-    pub avatar: u32,
-    pub setup: Bytes,
-}
-
-#[repr(C)]
-#[derive(Clone, Copy, Debug)]
-pub struct Stats {
-    pub frames: u64,
-    pub received_bytes: u64,
-    pub sent_bytes: u64,
-    pub mismatches: u64,
-    pub checksums: u64,
-    pub resyncs: u64,
-    pub rtt_us: u64,
-}
-
-#[repr(C)]
-#[derive(Clone, Copy, Debug)]
-pub struct Entity {
-    pub id: u32,
-    pub kind: c_int,
-    pub spawn: Bytes,
-    pub is_parked: c_int,
-    pub cut: u32,
-}
-
-#[repr(C)]
-#[derive(Clone, Copy, Debug)]
-pub struct Shown {
-    pub id: u32,
-    pub kind: c_int,
-    pub freshness: c_int,
-}
 
 /// Works on a session that may change.
 unsafe fn change(held: *mut Held, work: impl FnOnce(&mut Held) -> c_int) -> c_int {
@@ -293,6 +237,16 @@ pub unsafe extern "C" fn tickwire_get_welcome(held: *const Held, out: *mut Welco
             avatar: avatar.map_or(0, |id| id.0),
             setup: lent(&setup.0),
         };
+        put(out, told);
+        1
+    })
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tickwire_get_draining(held: *const Held, out: *mut Draining) -> c_int {
+    read(held, |held| {
+        let Some(draining) = held.kit.session().draining() else { return 0 };
+        let told = Draining { closes_in_ms: draining.closes_in_ms, retry_after_ms: draining.retry_after_ms };
         put(out, told);
         1
     })

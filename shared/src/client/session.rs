@@ -20,7 +20,7 @@ use crate::protocol::Protocol;
 use crate::schema::{Plan, Replicate, ReplicateKinds, Schema};
 use crate::tick::{Micros, ViewTick};
 use crate::wire::codec::{self, CodecError};
-use crate::wire::message::{self, ClientMessage, Hello, NewTables, Resume, ServerMessage, Welcome};
+use crate::wire::message::{self, ClientMessage, Draining, Hello, NewTables, Resume, ServerMessage, Welcome};
 use crate::wire::tables::{Tables, TablesError};
 
 /// A session. All times are the embedder's own clock.
@@ -33,6 +33,8 @@ pub struct Session<P: Protocol> {
     heard_at: Micros,
     /// When Hello left.
     greeted_at: Micros,
+    /// What the server said over the connection at hand of going away.
+    draining: Option<Draining>,
     outgoing: VecDeque<Vec<u8>>,
     happenings: VecDeque<Happening<P>>,
     pub(super) live: Option<Live<P>>,
@@ -109,6 +111,7 @@ impl<P: Protocol> Session<P> {
             phase: Phase::Opened,
             heard_at: Micros::default(),
             greeted_at: Micros::default(),
+            draining: None,
             outgoing: VecDeque::new(),
             happenings: VecDeque::new(),
             live: None,
@@ -130,7 +133,7 @@ impl<P: Protocol> Session<P> {
 
     /// There is another connection: Hello goes first again. Says whether it asks to go on with an earlier session.
     pub fn resume(&mut self) -> bool {
-        self.phase = Phase::Opened;
+        (self.phase, self.draining) = (Phase::Opened, None);
         let Some(live) = &mut self.live else { return false };
         live.lose_connection();
         self.hello.resume = Some(Resume { token: live.welcome.resume, applied: live.resume_at });
@@ -153,6 +156,12 @@ impl<P: Protocol> Session<P> {
             (Phase::Welcomed, _) if self.silence_micros(now) > STALL_MICROS => State::Stalled,
             (Phase::Welcomed, _) => State::Live,
         }
+    }
+
+    /// What the server has said of going away, if it has since this connection began.
+    #[must_use]
+    pub fn draining(&self) -> Option<Draining> {
+        self.draining
     }
 
     /// For how long nothing has come.
@@ -181,6 +190,7 @@ impl<P: Protocol> Session<P> {
                 if self.phase != Phase::Welcomed {
                     return Err(SessionError::Unexpected("a farewell before Welcome"));
                 }
+                self.draining = Some(draining);
                 self.tell(Happening::Draining(draining));
                 Ok(())
             }

@@ -20,6 +20,7 @@ async fn serve(port: u16) -> Running {
     let mut config = Config::default();
     config.listen.set_port(port);
     config.admin_listen.set_port(0);
+    (config.drain_notice, config.retry_after) = (Duration::from_millis(700), Duration::from_millis(900));
     let make_game = |_: &str, seed| {
         ArenaGame::new(ArenaConfig { size_m: 100, seed, bots: 2, drones: 10, ..ArenaConfig::default() })
     };
@@ -59,6 +60,16 @@ fn place(said: &Receiver<String>) -> String {
     place.unwrap_or_else(|| panic!("no place in {line:?}")).to_owned()
 }
 
+/// What it says when it is told that the server goes away.
+fn farewell(said: &Receiver<String>) -> String {
+    loop {
+        let line = said.recv_timeout(PATIENCE).expect("it is told before the close");
+        if !line.contains(" at ") {
+            return line;
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_example_in_c_plays_on_a_server_and_comes_back_to_it() {
     let server = serve(0).await;
@@ -67,7 +78,9 @@ async fn the_example_in_c_plays_on_a_server_and_comes_back_to_it() {
     let (player, said) = play(&program, port, 600);
     let first = place(&said);
     assert!((0..8).any(|_| place(&said) != first), "it walks in a square, and stays at {first}");
-    server.shutdown().await;
+    let drained = tokio::spawn(server.drain());
+    assert_eq!(farewell(&said), "the server goes away in 700 ms, come again 900 ms later");
+    assert_eq!(drained.await.expect("it ended").sessions_left, 0);
     while said.try_recv().is_ok() {}
     let server = serve(port).await;
     let back = place(&said);

@@ -112,6 +112,8 @@ fn nothing_that_is_not_there_is_read_or_written() {
         assert_eq!(tickwire::tickwire_receive(kit, ptr::null(), 3, 0), -1);
         assert_eq!(tickwire::tickwire_transmit(kit, 0, ptr::null_mut()), -1);
         assert_eq!((tickwire::tickwire_count(kit), tickwire::tickwire_tick(kit)), (0, 0));
+        assert_eq!(tickwire::tickwire_get_draining(ptr::null(), ptr::null_mut()), -1);
+        assert_eq!(tickwire::tickwire_get_draining(kit, ptr::null_mut()), 0);
         for index in [-1, 0, i32::MAX, i32::MIN] {
             assert_eq!(tickwire::tickwire_get(kit, index, ptr::null_mut()), -1);
             assert_eq!(tickwire::tickwire_columns(kit, index, &mut column, 1), -1);
