@@ -484,7 +484,8 @@ impl<G: Game> Room<G> {
         &self.world
     }
 
-    /// The last captured state of the world: the truth that clients are compared with.
+    /// The last captured state of the world: the truth that clients are compared with. Of ticks that nobody is told of and nobody
+    /// records, none is captured.
     #[must_use]
     pub fn capture(&self) -> &Capture {
         &self.capture
