@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
+use clap::Args;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
@@ -20,6 +21,38 @@ const READY_WITHIN: Duration = Duration::from_secs(10);
 const DESCRIPTORS_BESIDES: u64 = 200;
 /// Length of a unit of the system's CPU times, in seconds (`getconf CLK_TCK` is 100 wherever this runs).
 const CLOCK_TICK_S: f64 = 0.01;
+
+/// Whom a bench measures with, as every bench of real clients is asked.
+#[derive(Args)]
+pub(super) struct RigArgs {
+    /// How often each client's input changes per second, at random moments
+    #[arg(long, value_name = "R", default_value_t = 2.0)]
+    pub(super) input_rate: f64,
+    /// Share of the clients that read whole frames and verify checksums; the others read only what they need to answer
+    #[arg(long, value_name = "SHARE", default_value_t = 0.1)]
+    pub(super) decode_share: f64,
+    /// The server gets this core alone, the clients all others
+    #[arg(long, value_name = "CORE")]
+    pub(super) pin: Option<usize>,
+    /// Where `tickwire-demo` is; beside this program when left out
+    #[arg(long, value_name = "PATH")]
+    bots: Option<PathBuf>,
+    /// First of the two ports of the server; free ones when left out
+    #[arg(long, value_name = "PORT")]
+    pub(super) port: Option<u16>,
+}
+
+impl RigArgs {
+    /// For clients that join at so many per second and play for so many seconds.
+    pub(super) fn bots_flags(&self, ramp_per_s: usize, seconds: u64) -> Vec<(&'static str, String)> {
+        vec![
+            ("--seconds", seconds.to_string()),
+            ("--ramp", format!("{ramp_per_s}/s")),
+            ("--input-rate", self.input_rate.to_string()),
+            ("--decode-share", self.decode_share.to_string()),
+        ]
+    }
+}
 
 /// Where they are and what they may use.
 pub(super) struct Programs {
@@ -49,11 +82,11 @@ pub(super) struct Addresses {
 impl Programs {
     /// Finds them, or says how to make them: the swarm beside this program, unless it is named. The server gets a core
     /// alone, if one is named.
-    pub(super) fn find(bots: Option<PathBuf>, pin: Option<usize>, clients: usize) -> Result<Self, String> {
+    pub(super) fn find(args: &RigArgs, clients: usize) -> Result<Self, String> {
         let server =
             std::env::current_exe().map_err(|error| format!("this program cannot find itself: {error}"))?;
         let beside = server.parent().unwrap_or(Path::new(".")).join("tickwire-demo");
-        let bots = bots.unwrap_or(beside);
+        let bots = args.bots.clone().unwrap_or(beside);
         if !bots.is_file() {
             return Err(format!(
                 "{} is not there: build it with `cargo build --release -p tickwire-demo`, or name it by --bots",
@@ -61,7 +94,7 @@ impl Programs {
             ));
         }
         allow_descriptors(clients as u64 + DESCRIPTORS_BESIDES)?;
-        let cores = pin.map(Cores::new).transpose()?;
+        let cores = args.pin.map(Cores::new).transpose()?;
         if let Some(cores) = &cores {
             // This program itself must not take from the server.
             cores.take(&cores.others)?;

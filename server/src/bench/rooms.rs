@@ -13,7 +13,7 @@ use tickwire_server::config::units::parse_duration;
 
 use super::machine::{self, Machine};
 use super::now;
-use super::processes::{Addresses, Programs, Running};
+use super::processes::{Addresses, Programs, RigArgs, Running};
 use super::scrape::{self, Metrics};
 use crate::commands::{fail, refuse};
 
@@ -46,12 +46,6 @@ pub(crate) struct RoomsArgs {
     /// Ticks per second
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=240))]
     tick_hz: u16,
-    /// How often each client's input changes per second, at random moments
-    #[arg(long, value_name = "R", default_value_t = 2.0)]
-    input_rate: f64,
-    /// Share of the clients that read whole frames and verify checksums; the others read only what they need to answer
-    #[arg(long, value_name = "SHARE", default_value_t = 0.1)]
-    decode_share: f64,
     /// How long each of the three parts is measured
     #[arg(long, value_name = "S", default_value_t = 20, value_parser = clap::value_parser!(u64).range(2..=3600))]
     seconds: u64,
@@ -70,15 +64,8 @@ pub(crate) struct RoomsArgs {
     /// How much the swarm stands back behind the server, as `nice` counts: clients stand for other machines
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=19))]
     swarm_nice: u8,
-    /// The server gets this core alone, the clients all others
-    #[arg(long, value_name = "CORE")]
-    pin: Option<usize>,
-    /// Where `tickwire-demo` is; beside this program when left out
-    #[arg(long, value_name = "PATH")]
-    bots: Option<PathBuf>,
-    /// First of the two ports of the server; free ones when left out
-    #[arg(long, value_name = "PORT")]
-    port: Option<u16>,
+    #[command(flatten)]
+    rig: RigArgs,
     /// Write all that was measured there
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -150,9 +137,8 @@ pub(crate) fn run(args: &RoomsArgs) -> Result<(), ExitCode> {
 fn measure(args: &RoomsArgs) -> Result<Results, String> {
     let machine = Machine::look();
     let clients = (args.rooms * args.clients_per_room) as usize;
-    let programs =
-        Programs::find(args.bots.clone(), args.pin, clients + args.rooms as usize)?.nice(args.swarm_nice);
-    let at = Addresses::new(args.port)?;
+    let programs = Programs::find(&args.rig, clients + args.rooms as usize)?.nice(args.swarm_nice);
+    let at = Addresses::new(args.rig.port)?;
     let server = programs.start_server(&args.server_flags(), clients, at)?;
     let metrics = || scrape::metrics(at.admin).map_err(|error| error.to_string());
     let asleep = |rooms: u32| {
@@ -215,14 +201,10 @@ impl RoomsArgs {
         ]
     }
 
-    fn bots_flags(&self) -> [(&'static str, String); 5] {
-        [
-            ("--rooms", self.rooms.to_string()),
-            ("--seconds", (self.seconds + BESIDES_S).to_string()),
-            ("--ramp", format!("{RAMP_PER_S}/s")),
-            ("--input-rate", self.input_rate.to_string()),
-            ("--decode-share", self.decode_share.to_string()),
-        ]
+    fn bots_flags(&self) -> Vec<(&'static str, String)> {
+        let mut flags = self.rig.bots_flags(RAMP_PER_S, self.seconds + BESIDES_S);
+        flags.push(("--rooms", self.rooms.to_string()));
+        flags
     }
 
     fn exceeded(&self, playing: &Playing, sleeping: &Sleeping) -> Vec<String> {

@@ -21,10 +21,9 @@ use results::Results;
 use verdict::{Limits, Part};
 
 use super::now;
-use super::processes::Programs;
+use super::processes::{Programs, RigArgs};
+use crate::commands::refuse;
 
-/// Exit code of bad usage, and of a bench that cannot begin.
-const EXIT_USAGE: u8 = 2;
 /// Clients that join per second.
 const RAMP_PER_S: usize = 250;
 /// How far a client sees, in metres: the arena's size follows from that.
@@ -63,12 +62,6 @@ pub(crate) struct CapacityArgs {
     /// Entities that each client sees, about: the arena is as large as that takes
     #[arg(long, value_name = "N", default_value_t = 60, value_parser = clap::value_parser!(u16).range(1..=2000))]
     visible: u16,
-    /// How often each client's input changes per second, at random moments
-    #[arg(long, value_name = "R", default_value_t = 2.0)]
-    input_rate: f64,
-    /// Share of the clients that read whole frames and verify checksums; the others read only what they need to answer
-    #[arg(long, value_name = "SHARE", default_value_t = 0.1)]
-    decode_share: f64,
     /// Exit with 1 when fewer clients than this are fine
     #[arg(long, value_name = "N")]
     at_least: Option<usize>,
@@ -87,15 +80,8 @@ pub(crate) struct CapacityArgs {
     /// Ends the search with what is known by then
     #[arg(long, value_name = "TIME", default_value = "10min", value_parser = parse_duration)]
     within: Duration,
-    /// The server gets this core alone, the clients all others
-    #[arg(long, value_name = "CORE")]
-    pin: Option<usize>,
-    /// Where `tickwire-demo` is; beside this program when left out
-    #[arg(long, value_name = "PATH")]
-    bots: Option<PathBuf>,
-    /// First of the two ports of the server; free ones when left out
-    #[arg(long, value_name = "PORT")]
-    port: Option<u16>,
+    #[command(flatten)]
+    rig: RigArgs,
     /// Write all that was measured there
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -132,15 +118,6 @@ impl CapacityArgs {
         ]
     }
 
-    fn bots_flags(&self) -> [(&'static str, String); 4] {
-        [
-            ("--seconds", self.seconds.to_string()),
-            ("--ramp", format!("{RAMP_PER_S}/s")),
-            ("--input-rate", self.input_rate.to_string()),
-            ("--decode-share", self.decode_share.to_string()),
-        ]
-    }
-
     fn probe_time(&self, clients: usize) -> Duration {
         Duration::from_secs((clients / RAMP_PER_S) as u64 + self.seconds) + PROBE_OVERHEAD
     }
@@ -148,14 +125,10 @@ impl CapacityArgs {
 
 /// Searches, and writes what it found.
 pub(crate) fn run(args: &CapacityArgs) -> Result<(), ExitCode> {
-    let unusable = |why: String| {
-        eprintln!("tickwire-server: {why}");
-        ExitCode::from(EXIT_USAGE)
-    };
+    let unusable = |why: String| refuse(&why);
     // Looked at before anything is pinned.
     let (mut results, bounds) = (Results::new(args), plan(args));
-    let programs = Programs::find(args.bots.clone(), args.pin, args.most.max(args.clients.unwrap_or(0)))
-        .map_err(unusable)?;
+    let programs = Programs::find(&args.rig, args.most.max(args.clients.unwrap_or(0))).map_err(unusable)?;
     let began = now();
     eprintln!(
         "at most {} probes of {} s each and {} s in all; {}",

@@ -6,8 +6,8 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::CapacityArgs;
 use super::verdict::{Broken, Side, side};
+use super::{CapacityArgs, RAMP_PER_S};
 use crate::bench::processes::{Addresses, Programs, Running};
 use crate::bench::scrape::{self, Metrics, STAGES};
 use crate::bench::{machine, now};
@@ -97,9 +97,10 @@ impl Probe {
     /// # Errors
     /// When the programs cannot be started.
     pub(super) fn run(args: &CapacityArgs, programs: &Programs, clients: usize) -> Result<Self, String> {
-        let at = Addresses::new(args.port)?;
+        let at = Addresses::new(args.rig.port)?;
         let server = programs.start_server(&args.server_flags(clients), clients, at)?;
-        let swarm = programs.start_bots(&args.bots_flags(), clients, at.public)?;
+        let swarm =
+            programs.start_bots(&args.rig.bots_flags(RAMP_PER_S, args.seconds), clients, at.public)?;
         let measured = measure(args, clients, (&server, swarm), at.admin);
         let (broken, measured) = match measured {
             Ok(measured) => (Broken::all(&args.limits(), &measured), measured),

@@ -58,10 +58,10 @@ impl Results {
             settings: Settings {
                 tick_hz: args.tick_hz,
                 visible: args.visible,
-                input_changes_per_s: args.input_rate,
-                decode_share: args.decode_share,
+                input_changes_per_s: args.rig.input_rate,
+                decode_share: args.rig.decode_share,
                 seconds_per_probe: args.seconds,
-                server_core: args.pin,
+                server_core: args.rig.pin,
             },
             limits: args.limits(),
             clients_max: 0,
