@@ -52,6 +52,12 @@ impl OverloadStep {
         }
     }
 
+    /// Whether newcomers are sent away.
+    #[must_use]
+    pub fn refuses_joins(self) -> bool {
+        self >= Self::RefuseJoins
+    }
+
     /// The one that gives up more.
     #[must_use]
     pub fn above(self) -> Option<Self> {

@@ -196,7 +196,7 @@ impl Board {
 
     /// Whether newcomers are let in.
     pub(super) fn lets_in(&self) -> bool {
-        self.step() < Step::RefuseJoins
+        !self.step().refuses_joins()
     }
 
     /// Leaves a command for the next tick.
@@ -263,7 +263,7 @@ impl Board {
             totals.add(&notes.counters, &notes.timing, self.questions.answers());
             (notes.status, notes.timing.recent)
         };
-        let (asleep, step) = (self.asleep.load(Ordering::Relaxed), self.step());
+        let (asleep, step) = (self.is_asleep(), self.step());
         Glimpse { status, recent, asleep, step, board: self }
     }
 
@@ -271,7 +271,7 @@ impl Board {
         let Notes { status, counters, timing, .. } = self.notes().clone();
         RoomView {
             order: self.order.clone(),
-            asleep: self.asleep.load(Ordering::Relaxed),
+            asleep: self.is_asleep(),
             paused: self.hold.is_paused(),
             step: self.step(),
             answers: self.questions.answers(),

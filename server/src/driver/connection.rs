@@ -27,7 +27,7 @@ use super::socket::{
     Vitals,
 };
 use super::standing::{Standing, Stranger};
-use super::tally::{Drop as Dropped, Ended};
+use super::tally::{Drop as Dropped, Ended, Tally};
 use super::upgrade::Subprotocol;
 use super::visitors::Counted;
 use super::watchdog::{Check, Pulse, Watchdog};
@@ -228,17 +228,11 @@ impl<P: Protocol> Reading<P> {
                 && let Some((message, wire_bytes)) = socket::short_message(left)
             {
                 frames.note_passed(now);
-                self.hub.tally.received_frames.add(1);
-                self.hub.tally.received_bytes.add(wire_bytes as u64);
-                let taken = match meter.frame(FrameKind::Other, wire_bytes, now) {
-                    Verdict::Fine => {
-                        decoded::<P>(message).and_then(|message| entrance.take_now(message, now))
-                    }
-                    Verdict::Excess(why) => {
-                        self.hub.tally.dropped(why);
-                        Ok(())
-                    }
-                    Verdict::Close(close) => Err(close),
+                self.hub.tally.received(wire_bytes);
+                let taken = match is_excess(meter, FrameKind::Other, wire_bytes, &self.hub.tally, now) {
+                    Ok(false) => decoded::<P>(message).and_then(|message| entrance.take_now(message, now)),
+                    Ok(true) => Ok(()),
+                    Err(close) => Err(close),
                 };
                 if let Err(close) = taken {
                     return Poll::Ready(Err(Some(close)));
@@ -263,8 +257,7 @@ impl<P: Protocol> Reading<P> {
         let now = self.hub.clock.now();
         let now = self.socket.as_ref().map_or(now, |socket| socket.arrived(now));
         let tally = &self.hub.tally;
-        tally.received_frames.add(1);
-        tally.received_bytes.add(wire_bytes as u64);
+        tally.received(wire_bytes);
         if let Received::Close(peer) = &received {
             if is_goodbye(peer.0) {
                 self.leave_for_good();
@@ -273,14 +266,7 @@ impl<P: Protocol> Reading<P> {
             return Ok(());
         }
         let kind = if matches!(received, Received::Ping(_)) { FrameKind::Ping } else { FrameKind::Other };
-        let excess = match meter.frame(kind, wire_bytes, now) {
-            Verdict::Fine => false,
-            Verdict::Excess(why) => {
-                tally.dropped(why);
-                true
-            }
-            Verdict::Close(close) => return Err(close),
-        };
+        let excess = is_excess(meter, kind, wire_bytes, tally, now)?;
         match received {
             Received::Fragment => *spoiled |= excess,
             Received::Message(kind, message) => {
@@ -317,6 +303,24 @@ impl<P: Protocol> Reading<P> {
                 Ok(())
             }
         }
+    }
+}
+
+/// Whether a frame is one too many, which is counted.
+fn is_excess(
+    meter: &mut Meter,
+    kind: FrameKind,
+    wire_bytes: usize,
+    tally: &Tally,
+    now: Micros,
+) -> Result<bool, Close> {
+    match meter.frame(kind, wire_bytes, now) {
+        Verdict::Fine => Ok(false),
+        Verdict::Excess(why) => {
+            tally.dropped(why);
+            Ok(true)
+        }
+        Verdict::Close(close) => Err(close),
     }
 }
 

@@ -83,14 +83,14 @@ impl<P: Protocol> Entrance<P> {
     /// The close for the client.
     pub(super) fn take_now(&mut self, message: Message<P>, now: Micros) -> Result<(), Close> {
         match message {
-            ClientMessage::Hello(_) => Err(Close::because(CloseCode::BadMessage, "a second Hello")),
+            ClientMessage::Hello(_) => Err(second_hello()),
             message => self.post(message, now),
         }
     }
 
     async fn enter(&mut self, mut hello: Hello) -> Result<(), Close> {
         let Some(downlink) = self.downlink.take() else {
-            return Err(Close::because(CloseCode::BadMessage, "a second Hello"));
+            return Err(second_hello());
         };
         self.standing.greet();
         let token = hello.token.take();
@@ -163,4 +163,8 @@ impl<P: Protocol> Drop for Entrance<P> {
         let over = self.standing.has_expired();
         link.leave(if over { Departure::ForGood } else { self.departure });
     }
+}
+
+fn second_hello() -> Close {
+    Close::because(CloseCode::BadMessage, "a second Hello")
 }

@@ -102,7 +102,7 @@ impl Ladder {
     pub(super) fn relief(&self) -> Relief {
         Relief {
             slows_far: self.step >= Step::SlowFar,
-            joins_retry_after_ms: (self.step >= Step::RefuseJoins).then_some(self.retry_after_ms),
+            joins_retry_after_ms: self.step.refuses_joins().then_some(self.retry_after_ms),
             pace: self.pace,
         }
     }

@@ -97,6 +97,12 @@ pub(super) struct Tally {
 }
 
 impl Tally {
+    /// A frame came, of so many bytes on the wire.
+    pub(super) fn received(&self, wire_bytes: usize) {
+        self.received_frames.add(1);
+        self.received_bytes.add(wire_bytes as u64);
+    }
+
     pub(super) fn turned_away(&self, why: TooMany) {
         self.turned_away[why as usize].add(1);
     }

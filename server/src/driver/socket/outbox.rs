@@ -175,16 +175,12 @@ impl Outbox {
 
     /// Everything that waits is whole frames that the kernel was not given yet.
     fn write_held(&self, queue: &mut Queue) -> Sent {
-        let flushed = match &self.wire {
-            Wire::Plain(socket) => self.flush_queue(queue, socket),
-            Wire::Tls(_) => Flushed::Blocked,
-        };
-        match flushed {
-            Flushed::Empty => return Sent::Whole,
-            Flushed::Blocked if matches!(self.wire, Wire::Plain(_)) => {
-                self.congested.store(true, Ordering::Release)
+        if let Wire::Plain(socket) = &self.wire {
+            match self.flush_queue(queue, socket) {
+                Flushed::Empty => return Sent::Whole,
+                Flushed::Blocked => self.congested.store(true, Ordering::Release),
+                Flushed::CloseSent | Flushed::Broken => {}
             }
-            Flushed::Blocked | Flushed::CloseSent | Flushed::Broken => {}
         }
         self.work.notify_one();
         Sent::Queued
