@@ -29,7 +29,7 @@ pub struct Map {
     obstacles: Vec<Obstacle>,
     cells_per_side: usize,
     /// Indices of the obstacles that may touch something in each cell, cell by cell: all that is looked at lies together.
-    reachable: Vec<u16>,
+    reachable: Vec<u32>,
     /// Where each cell's begin; one more for where the last ones end.
     cells: Vec<u32>,
 }
@@ -62,7 +62,7 @@ impl Map {
             let (low, high) = (map.cell(centre - reach), map.cell(centre + reach));
             for y in low.1..=high.1 {
                 for x in low.0..=high.0 {
-                    cells[y * cells_per_side + x].push(index as u16);
+                    cells[y * cells_per_side + x].push(index as u32);
                 }
             }
         }
@@ -89,7 +89,7 @@ impl Map {
     /// The obstacles that may be within 2 m of `place`, always in the same order.
     pub fn near(&self, place: Vec2) -> impl Iterator<Item = &Obstacle> {
         let (x, y) = self.cell(place);
-        self.in_cell(x, y).iter().map(|index| &self.obstacles[usize::from(*index)])
+        self.in_cell(x, y).iter().map(|index| &self.obstacles[*index as usize])
     }
 
     /// Pushes a disc out of everything that it may not be in.
@@ -136,8 +136,7 @@ impl Map {
             }
             visited = cell;
             for index in self.reachable(x, y) {
-                free = free
-                    .min(ray_box(origin, direction, &self.obstacles[usize::from(index)]).unwrap_or(reach));
+                free = free.min(ray_box(origin, direction, &self.obstacles[index as usize]).unwrap_or(reach));
             }
             if free + CELL_M < along {
                 break;
@@ -155,14 +154,14 @@ impl Map {
     }
 
     /// The obstacles of a cell and its neighbours: a ray that cuts a corner misses none.
-    fn reachable(&self, x: usize, y: usize) -> impl Iterator<Item = u16> {
+    fn reachable(&self, x: usize, y: usize) -> impl Iterator<Item = u32> {
         let last = self.cells_per_side - 1;
         let rows = y.saturating_sub(1)..=(y + 1).min(last);
         rows.flat_map(move |row| (x.saturating_sub(1)..=(x + 1).min(last)).map(move |column| (column, row)))
             .flat_map(|(column, row)| self.in_cell(column, row).iter().copied())
     }
 
-    fn in_cell(&self, x: usize, y: usize) -> &[u16] {
+    fn in_cell(&self, x: usize, y: usize) -> &[u32] {
         let cell = y * self.cells_per_side + x;
         &self.reachable[self.cells[cell] as usize..self.cells[cell + 1] as usize]
     }
