@@ -33,6 +33,19 @@ impl Pacer {
         Self { start, tick_hz, pace: Percent::FULL, catch_up_ticks_max: CATCH_UP_TICKS_MAX, count: 0 }
     }
 
+    /// The first tick is due within one from now, at a place between two ticks that is the room's own: of rooms that began together,
+    /// as when a crowd comes, all would else be due at the same moments for ever.
+    pub(super) fn in_place(room: u64, now: Micros, tick_hz: u16) -> Self {
+        // The golden ratio: numbers that follow each other, or every second of them, are spread evenly.
+        const SPREAD: u64 = 0x9E37_79B9_7F4A_7C15;
+        let place = (u128::from(room.wrapping_mul(SPREAD)) * 1_000_000) >> 64;
+        let hz = u128::from(tick_hz);
+        // In parts of a microsecond, as many as there are ticks in a second: a tick is a whole number of them.
+        let passed = (u128::from(now.0) * hz).saturating_sub(place);
+        let start = (passed.div_ceil(1_000_000) * 1_000_000 + place).div_ceil(hz);
+        Self::new(Micros(u64::try_from(start).unwrap_or(now.0)), tick_hz)
+    }
+
     /// Whether ticks that are late are made up for.
     pub(super) fn catch_up(&mut self, does: bool) {
         self.catch_up_ticks_max = if does { CATCH_UP_TICKS_MAX } else { 0 };
@@ -86,6 +99,30 @@ mod tests {
             assert_eq!(pacer.begin(deadline.plus(700)), Started { late_micros: 700, skipped: 0 });
         }
         assert_eq!(pacer.deadline(), START.plus(1_000_000_000));
+    }
+
+    #[test]
+    fn rooms_that_begin_together_are_due_apart() {
+        for tick_hz in [1, 7, 20, 30, 60, 128] {
+            let tick_micros = 1_000_000 / u64::from(tick_hz);
+            let mut places = Vec::new();
+            for room in 0..1000 {
+                // They come in groups, some after a night.
+                let now = Micros(3_600_000_000 * (room / 100) + 5_000 * (room / 10) + 77);
+                let wait = Pacer::in_place(room, now, tick_hz).deadline().since(now);
+                assert!(wait <= tick_micros + 1, "room {room} waits {wait} of {tick_micros}");
+                assert!(Pacer::in_place(room, now, tick_hz).deadline() >= now);
+                places.push((now.0 + wait) * u64::from(tick_hz) % 1_000_000);
+            }
+            for step in [1, 2] {
+                let mut places: Vec<_> = places.iter().step_by(step).copied().collect();
+                places.sort_unstable();
+                let gap = places.windows(2).map(|pair| pair[1] - pair[0]).max();
+                // Evenly would be one for each; times are whole microseconds.
+                let even = 1_000_000 / places.len() as u64;
+                assert!(gap <= Some(3 * even + 2 * u64::from(tick_hz)), "{tick_hz} Hz: {gap:?} of {even}");
+            }
+        }
     }
 
     #[test]

@@ -255,7 +255,7 @@ impl<G: Game> Runner<G> {
         self.empty_since = now;
         self.seats = Seats::new(Sweeper::new(rooms.bytes_per_s(), self.board.tick_hz()).ok());
         // What was not simulated is not made up for.
-        self.pacer = Pacer::new(now, self.board.tick_hz());
+        self.pacer = Pacer::in_place(self.board.number(), now, self.board.tick_hz());
     }
 
     /// The next tick, or a sweep before it.
