@@ -21,7 +21,7 @@ use tickwire_shared::{ClientId, KindId, NetId, Protocol, Tick};
 use super::blend::{self, Share};
 use super::cadence::{Schedule, Section};
 use super::history::{History, Samples};
-use super::roster::RosterSlot;
+use super::roster::Source;
 use super::updates::{Lane, Update, Updates};
 use super::weights::{KindBits, is_weighed};
 use crate::simulation::{EntityKey, Team, World};
@@ -356,9 +356,9 @@ impl Capture {
     /// The update of a slot that is due at this tick.
     #[must_use]
     #[inline]
-    pub fn sample_of(&self, slot: &RosterSlot) -> Option<&Update> {
-        let due = self.schedule.is_due(slot.section);
-        due.then(|| &self.updates.of(slot.lane)[slot.row as usize])
+    pub fn sample_of(&self, source: &Source) -> Option<&Update> {
+        let due = self.schedule.is_due(source.section);
+        due.then(|| &self.updates.of(source.lane)[source.row as usize])
     }
 
     /// The rows of entities that, since the frames before, are new or gone, changed owner or team, or may be seen by

@@ -10,7 +10,6 @@ use tickwire_shared::wire::record::{self, Gap};
 use tickwire_shared::wire::residual::{Coder, Window};
 use tickwire_shared::{NetId, Protocol, Tick};
 
-use super::cadence::Section;
 use super::capture::Capture;
 use super::interest::Eye;
 use super::packed::{PackCounts, Packed};
@@ -68,7 +67,7 @@ impl Edits {
     /// `natural` becomes how often each would be told of if bandwidth were no matter.
     pub(super) fn leave(&mut self, eye: &Eye<'_>, client: &mut Packed, natural: &mut Vec<Tier>) {
         natural.clear();
-        while let Some(slot) = client.roster.slots_mut().get_mut(natural.len()) {
+        while let Some(slot) = client.roster.get_mut(natural.len()) {
             if let Some(tier) = eye.keeps(slot) {
                 natural.push(tier);
                 continue;
@@ -86,14 +85,14 @@ impl Edits {
 
     /// Parks slots in this very frame, the farthest first, until their samples take `bits` less.
     pub(super) fn park(&mut self, client: &mut Packed, mut bits: i64, cost: impl Fn(&RosterSlot) -> i64) {
-        let slots = client.roster.slots_mut();
+        let slots = client.roster.slots();
         self.turns.clear();
         let due = slots.iter().enumerate().filter(|(_, slot)| !slot.is_silent() && cost(slot) > 0);
         self.turns.extend(due.map(|(index, slot)| (u64::from(slot.distance_squared.to_bits()), index)));
         self.turns.sort_unstable();
         while let (true, Some((_, index))) = (bits > 0, self.turns.pop()) {
-            bits -= cost(&slots[index]);
-            slots[index].section = Section::SILENT;
+            bits -= cost(&client.roster.slots()[index]);
+            client.roster.silence(index);
             self.moves.push((index, None));
         }
     }
@@ -109,16 +108,15 @@ impl Edits {
         turns: i64,
     ) {
         let mut room = room;
-        let (tick, slots) = (eye.capture.tick(), client.roster.slots_mut());
+        let tick = eye.capture.tick();
         for wish in wishes.iter().filter(|wish| wish.saves) {
-            let slot = &mut slots[wish.index];
-            if slot.is_silent() {
+            if client.roster.slots()[wish.index].is_silent() {
                 continue;
             }
             // What there is no room to tell of less often is not told of for now.
             let to = wish.to.filter(|_| room >= MOVE_BITS);
             room -= if to.is_some() { MOVE_BITS } else { 0 };
-            slot.section = Section::SILENT;
+            client.roster.silence(wish.index);
             self.moves.push((wish.index, to));
         }
         if client.parked > 0 {
@@ -126,14 +124,13 @@ impl Edits {
             room -= self.take_turns(client, tick, half.max(turns));
         }
         room -= self.take_enters(eye, client, room);
-        let slots = client.roster.slots_mut();
         for wish in wishes.drain(..).filter(|wish| !wish.saves) {
             if room < MOVE_BITS {
                 break;
             }
-            if !slots[wish.index].is_silent() {
+            if !client.roster.slots()[wish.index].is_silent() {
                 room -= MOVE_BITS;
-                slots[wish.index].section = Section::SILENT;
+                client.roster.silence(wish.index);
                 self.moves.push((wish.index, wish.to));
             }
         }
@@ -229,13 +226,14 @@ impl Edits {
     /// Once the slots are written, the roster becomes what the client has after the frame.
     pub(super) fn settle(&mut self, capture: &Capture, client: &mut Packed, counts: &mut PackCounts) {
         for (index, to) in self.moves.drain(..) {
-            let slot = &mut client.roster.slots_mut()[index];
+            let slot = &client.roster.slots()[index];
             client.journal.moved(index, slot);
             client.sightings.moved(capture.tick(), slot);
             let was_parked = slot.is_parked();
             let Some(tier) = to else {
                 self.told.push((slot.row, slot.id, slot.lane, false));
-                slot.parked_at = client.frame_at as u32;
+                let parked_at = client.frame_at as u32;
+                client.roster.change(index, |slot| slot.parked_at = parked_at);
                 client.parked += 1;
                 counts.parks += 1;
                 continue;
@@ -248,7 +246,8 @@ impl Edits {
                 counts.demotions += u64::from(tier > slot.tier);
                 counts.promotions += u64::from(tier < slot.tier);
             }
-            slot.follow(tier, capture);
+            client.roster.change(index, |slot| slot.follow(tier, capture));
+            let slot = &client.roster.slots()[index];
             self.told.push((slot.row, slot.id, slot.lane, true));
         }
         counts.enters += self.entering.len() as u64;

@@ -1,6 +1,5 @@
 //! Which entities a client should see now, compared with its roster: who leaves, who may enter, nearest first.
 
-use glam::Vec3;
 use tickwire_shared::ClientId;
 use tickwire_shared::limits::{ENTERS_PER_FRAME_MAX, ROSTER_MAX};
 use tickwire_shared::schema::View;
@@ -129,14 +128,23 @@ impl Eye<'_> {
     /// no more. Brings its distance up to date.
     pub(super) fn keeps(&self, slot: &mut RosterSlot) -> Option<Tier> {
         let row = self.capture.row(slot.row);
-        slot.distance_squared = self.distance_squared(row);
-        self.stays(slot).then(|| self.natural_tier(row, slot.distance_squared, slot.tier))
+        let distance_squared = self.distance_squared(row);
+        slot.distance_squared = distance_squared;
+        self.stays_at(row, slot, distance_squared)
+            .then(|| self.natural_tier(row, distance_squared, slot.tier))
     }
 
     /// Whether a slot of the roster is still to be seen, and as it is.
     pub(super) fn stays(&self, slot: &RosterSlot) -> bool {
         let row = self.capture.row(slot.row);
-        row.id == slot.id && slot.view == view_of(row, &self.seen) && self.rule(row, Bound::Leave).shows()
+        self.stays_at(row, slot, self.distance_squared(row))
+    }
+
+    #[inline]
+    fn stays_at(&self, row: &Row, slot: &RosterSlot, distance_squared: f32) -> bool {
+        row.id == slot.id
+            && slot.view == view_of(row, &self.seen)
+            && self.rule_at(row, Bound::Leave, distance_squared).shows()
     }
 
     /// Whether an entity that was edited is one that this client may come to see by it.
@@ -166,6 +174,7 @@ impl Eye<'_> {
         }
     }
 
+    #[inline]
     pub(super) fn natural_tier(&self, row: &Row, distance_squared: f32, now: Tier) -> Tier {
         let Detail { fast_within, medium_within } = self.sights[usize::from(row.kind.0)].detail;
         let within = |tier: Tier, radius: f32| {
@@ -181,13 +190,18 @@ impl Eye<'_> {
         }
     }
 
+    #[inline]
     pub(super) fn distance_squared(&self, row: &Row) -> f32 {
         row.place.map_or(0.0, |place| place.distance_squared(self.seen.viewpoint.position))
     }
 
     /// Whether this client is to see an entity, and what decides that.
-    #[inline]
     pub(super) fn rule(&self, row: &Row, bound: Bound) -> Rule {
+        self.rule_at(row, bound, self.distance_squared(row))
+    }
+
+    #[inline]
+    fn rule_at(&self, row: &Row, bound: Bound, distance_squared: f32) -> Rule {
         if !row.alive {
             return Rule::Gone;
         }
@@ -196,20 +210,18 @@ impl Eye<'_> {
         }
         let in_reach = match self.radius(row, bound) {
             None => Rule::Everywhere,
-            Some((place, radius)) => {
-                let is_within = place.distance_squared(self.seen.viewpoint.position) <= radius * radius;
-                if is_within { Rule::Near } else { Rule::TooFar }
-            }
+            Some(radius) if distance_squared <= radius * radius => Rule::Near,
+            Some(_) => Rule::TooFar,
         };
         if in_reach.shows() && !(self.may_see)(row.key) { Rule::Hidden } else { in_reach }
     }
 
-    /// Where an entity is and how far away it may be, where that matters.
+    /// How far away an entity may be, where that matters.
     #[inline]
-    pub(super) fn radius(&self, row: &Row, bound: Bound) -> Option<(Vec3, f32)> {
+    pub(super) fn radius(&self, row: &Row, bound: Bound) -> Option<f32> {
         let interest = self.sights[usize::from(row.kind.0)].interest;
-        let (Some(place), Interest::Radius { enter, leave }) = (row.place, interest) else { return None };
-        Some((place, self.reach * if bound == Bound::Enter { enter } else { leave.max(enter) }))
+        let (Some(_), Interest::Radius { enter, leave }) = (row.place, interest) else { return None };
+        Some(self.reach * if bound == Bound::Enter { enter } else { leave.max(enter) })
     }
 }
 
@@ -246,6 +258,7 @@ impl Rule {
 }
 
 /// How much of an entity this client is shown.
+#[inline]
 pub(super) fn view_of(row: &Row, seen: &Seen) -> View {
     if row.owner == Some(seen.client) {
         View::Owner

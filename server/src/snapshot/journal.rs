@@ -158,13 +158,14 @@ impl Packed {
                     tell(&slot, true);
                 }
                 SlotEdit::Moved { index, tier, parked_at } => {
-                    let slot = &mut roster.slots_mut()[index as usize];
-                    tell(slot, false);
-                    slot.follow(tier, capture);
-                    if parked_at != 0 {
-                        (slot.parked_at, slot.section) = (parked_at, Section::SILENT);
-                    }
-                    tell(slot, true);
+                    roster.change(index as usize, |slot| {
+                        tell(slot, false);
+                        slot.follow(tier, capture);
+                        if parked_at != 0 {
+                            (slot.parked_at, slot.section) = (parked_at, Section::SILENT);
+                        }
+                        tell(slot, true);
+                    });
                 }
             }
         }

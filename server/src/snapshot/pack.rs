@@ -17,7 +17,7 @@ use super::capture::Capture;
 use super::edits::{self, Edits};
 use super::interest::{Eye, Neighbours, Search, Sight};
 use super::packed::{FrameParts, PackCounts, Packed, QueuedEvent};
-use super::roster::RosterSlot;
+use super::roster::{RosterSlot, Source};
 use super::share::{Means, Spent, Wish};
 use super::updates::{Due, GATHERED, Gathering, Update};
 use crate::simulation::World;
@@ -104,7 +104,7 @@ impl Packer {
         let other_bytes = HEADER_BYTES + events.iter().map(|event| event.bytes.len() + 3).sum::<usize>();
         let bits = (parts.bytes_max as i64 - other_bytes as i64) * 8;
         self.allot(&eye, client, &continuity, (parts.bytes_per_s, parts.tick_hz), bits);
-        if continuity.slots == Slots::Stream && !is_any_due(capture, client.roster.slots()) {
+        if continuity.slots == Slots::Stream && !is_any_due(capture, client.roster.sources()) {
             continuity.slots = Slots::None;
         }
         let edits = !self.edits.is_empty();
@@ -153,10 +153,10 @@ impl Packer {
         match continuity.slots {
             Slots::None | Slots::Reset => {}
             Slots::Stream => {
-                self.write_stream(capture, client.roster.slots(), &mut spent, &mut counts);
+                self.write_stream(capture, client.roster.sources(), &mut spent, &mut counts);
                 counts.bits.updates = since(&mut told, &self.writer);
                 if client.share.mixed {
-                    spent.split_by_tier(capture, client.roster.slots());
+                    spent.split_by_tier(capture, client.roster.sources());
                 }
             }
             Slots::Resync => {
@@ -239,7 +239,7 @@ impl Packer {
         let plenty = bits > 4 * due + 20_000 && !client.share.strained;
         let frame_at = Tick(client.frame_at as u32);
         let cost = |slot: &RosterSlot| match continuity.slots {
-            Slots::Stream => capture.sample_of(slot).map_or(0, |update| update.bits() as i64 + 1),
+            Slots::Stream => capture.sample_of(&slot.into()).map_or(0, |update| update.bits() as i64 + 1),
             Slots::Resync => {
                 let missed = edits::gap_of(capture, slot, frame_at, slot.tier);
                 missed.map_or(0, |gap| gap.states as i64 * guess[slot.tier.index()] + 2)
@@ -291,20 +291,20 @@ impl Packer {
     fn write_stream(
         &mut self,
         capture: &Capture,
-        slots: &[RosterSlot],
+        sources: &[Source],
         spent: &mut Spent,
         counts: &mut PackCounts,
     ) {
         let (schedule, updates) = (capture.schedule(), capture.updates());
         let before = self.writer.len_bits();
-        self.resting.resize(slots.len(), Update::STILL);
+        self.resting.resize(sources.len(), Update::STILL);
         let (rests, schedule) = (self.resting.as_mut_slice(), *schedule);
         let (mut resting, mut moving, mut gathering) = (0, 0, Gathering::new());
-        for slots in slots.chunks(GATHERED) {
+        for sources in sources.chunks(GATHERED) {
             gathering.begin();
-            for slot in slots {
-                let update = &updates.of(slot.lane)[slot.row as usize];
-                let due = schedule.is_due(slot.section);
+            for source in sources {
+                let update = &updates.of(source.lane)[source.row as usize];
+                let due = schedule.is_due(source.section);
                 let moves = due & (update.due == Due::Moves);
                 gathering.take_if(moves, update);
                 rests[resting] = *update;
@@ -312,8 +312,8 @@ impl Packer {
             }
             moving += gathering.count() as u64;
             if !gathering.write(&mut self.writer) {
-                let due = slots.iter().filter(|slot| schedule.is_due(slot.section));
-                let due = due.map(|slot| &updates.of(slot.lane)[slot.row as usize]);
+                let due = sources.iter().filter(|source| schedule.is_due(source.section));
+                let due = due.map(|source| &updates.of(source.lane)[source.row as usize]);
                 for update in due.filter(|update| update.due == Due::Moves) {
                     updates.splice(update, &mut self.writer);
                 }
@@ -426,8 +426,8 @@ fn fitting(events: &[QueuedEvent], bytes_max: usize) -> &[QueuedEvent] {
     &events[..count]
 }
 
-fn is_any_due(capture: &Capture, slots: &[RosterSlot]) -> bool {
-    slots.iter().any(|slot| capture.sample_of(slot).is_some_and(|update| update.due != Due::Still))
+fn is_any_due(capture: &Capture, sources: &[Source]) -> bool {
+    sources.iter().any(|source| capture.sample_of(source).is_some_and(|update| update.due != Due::Still))
 }
 
 /// The checksum of what the client holds once it has applied the frame.

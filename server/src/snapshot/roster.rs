@@ -49,10 +49,30 @@ impl RosterSlot {
     }
 }
 
+/// Where the updates of a slot are found, and at which ticks. Every frame walks along these, of every client, and nobody keeps so
+/// much at hand: a third of what it would be with the slots themselves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Source {
+    /// As [`RosterSlot::row`].
+    pub row: u32,
+    /// As [`RosterSlot::lane`].
+    pub lane: Lane,
+    /// As [`RosterSlot::section`].
+    pub section: Section,
+}
+
+impl From<&RosterSlot> for Source {
+    fn from(slot: &RosterSlot) -> Self {
+        Self { row: slot.row, lane: slot.lane, section: slot.section }
+    }
+}
+
 /// What one client sees.
 #[derive(Clone, Debug, Default)]
 pub struct Roster {
     slots: Vec<RosterSlot>,
+    /// Of each slot.
+    sources: Vec<Source>,
 }
 
 impl Roster {
@@ -62,35 +82,58 @@ impl Roster {
         &self.slots
     }
 
-    /// The slots, to change how they are told of; their order stays.
-    pub fn slots_mut(&mut self) -> &mut [RosterSlot] {
-        &mut self.slots
+    /// Where the updates of the slots are found, in their order.
+    #[must_use]
+    pub fn sources(&self) -> &[Source] {
+        debug_assert!(self.slots.iter().map(Source::from).eq(self.sources.iter().copied()));
+        &self.sources
+    }
+
+    /// A slot, to bring its distance up to date; for anything else there is [`Self::change`].
+    pub(super) fn get_mut(&mut self, index: usize) -> Option<&mut RosterSlot> {
+        self.slots.get_mut(index)
+    }
+
+    /// Changes how a slot is told of.
+    pub(super) fn change(&mut self, index: usize, change: impl FnOnce(&mut RosterSlot)) {
+        change(&mut self.slots[index]);
+        self.sources[index] = Source::from(&self.slots[index]);
+    }
+
+    /// The frame at hand tells of a slot elsewhere, if at all.
+    pub(super) fn silence(&mut self, index: usize) {
+        self.change(index, |slot| slot.section = Section::SILENT);
     }
 
     /// Appends.
     pub fn enter(&mut self, slot: RosterSlot) {
+        self.sources.push(Source::from(&slot));
         self.slots.push(slot);
     }
 
     /// Removes; the last slot takes the place.
     pub fn leave(&mut self, index: usize) -> RosterSlot {
+        self.sources.swap_remove(index);
         self.slots.swap_remove(index)
     }
 
     /// Undoes the last [`Self::enter`].
     pub(super) fn take_back(&mut self) -> Option<RosterSlot> {
+        self.sources.pop();
         self.slots.pop()
     }
 
     /// Undoes a [`Self::leave`].
     pub(super) fn rejoin(&mut self, index: usize, slot: RosterSlot) {
-        self.slots.push(slot);
+        self.enter(slot);
         let last = self.slots.len() - 1;
         self.slots.swap(index.min(last), last);
+        self.sources.swap(index.min(last), last);
     }
 
     /// Forgets all, for a client that is told to forget all too.
     pub fn clear(&mut self) {
         self.slots.clear();
+        self.sources.clear();
     }
 }

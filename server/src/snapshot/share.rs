@@ -5,7 +5,7 @@
 use tickwire_shared::wire::cadence::{Cadences, TIERS, Tier};
 
 use super::capture::Capture;
-use super::roster::RosterSlot;
+use super::roster::{RosterSlot, Source};
 
 /// What is planned for, as a share of the budget: the rest is for what averages do not foresee.
 const TARGET: f32 = 0.98;
@@ -49,13 +49,21 @@ pub(super) struct Spent {
 
 impl Spent {
     /// Once all slots' samples are counted as those of the first tier: says which were of which.
-    pub(super) fn split_by_tier(&mut self, capture: &Capture, slots: &[RosterSlot]) {
-        for slot in slots.iter().filter(|slot| slot.tier != Tier::FAST) {
-            let Some(update) = capture.sample_of(slot) else { continue };
-            let (tier, bits) = (slot.tier.index(), update.bits() as u64);
-            self.samples[tier] += 1;
+    pub(super) fn split_by_tier(&mut self, capture: &Capture, sources: &[Source]) {
+        // Counts above sums, in one number: which slot is due is as good as random, so nothing here branches on it.
+        const COUNT: u32 = 40;
+        let (schedule, updates) = (*capture.schedule(), capture.updates());
+        let mut told = [0_u64; TIERS];
+        for source in sources {
+            let bits = updates.of(source.lane)[source.row as usize].bits() as u64;
+            let due = u64::from(schedule.is_due(source.section));
+            told[source.lane.tier_index()] += due * ((1 << COUNT) + bits);
+        }
+        for tier in 1..TIERS {
+            let (samples, bits) = (told[tier] >> COUNT, told[tier] & ((1 << COUNT) - 1));
+            self.samples[tier] += samples;
             self.sample_bits[tier] += bits;
-            self.samples[0] -= 1;
+            self.samples[0] -= samples;
             self.sample_bits[0] -= bits;
         }
     }
@@ -229,8 +237,7 @@ impl Share {
         self.mixed = slots.iter().any(|slot| slot.tier != Tier::FAST);
         let bytes = means.bytes_per_s as f32;
         let budget = 8.0 * (bytes * TARGET - self.other - self.edits.min(bytes * EDITS)).max(0.0);
-        let mut counts = [0.0; TIERS];
-        natural.iter().for_each(|tier| counts[tier.index()] += 1.0);
+        let counts = Tier::ALL.map(|tier| natural.iter().filter(|natural| **natural == tier).count() as f32);
         let costs = [0, 1, 2].map(|tier| self.sample_bits[tier] * means.per_s(tier) / self.fill);
         let full: f32 = (0..TIERS).map(|tier| counts[tier] * costs[tier]).sum();
         self.planned = full * self.fill;

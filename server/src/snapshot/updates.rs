@@ -24,6 +24,11 @@ impl Lane {
         Self((tier.index() * View::ALL.len() + view as usize) as u8)
     }
 
+    /// The place of its tier.
+    pub(super) fn tier_index(self) -> usize {
+        self.index() / View::ALL.len()
+    }
+
     /// Its place among all lanes.
     #[must_use]
     pub fn index(self) -> usize {

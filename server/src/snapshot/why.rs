@@ -114,7 +114,7 @@ impl<'a> Insight<'a> {
             holding: slot.map(|slot| self.holding(slot)),
             view: view_of(row, &self.eye.seen),
             natural: self.eye.natural_tier(row, squared, slot.map_or(Tier::SLOW, |slot| slot.tier)),
-            distance: self.eye.radius(row, bound).map(|(_, radius)| (squared.sqrt(), radius)),
+            distance: self.eye.radius(row, bound).map(|radius| (squared.sqrt(), radius)),
         }
     }
 

@@ -143,7 +143,9 @@ impl Log {
             if capture.row(slot.row).id != slot.id {
                 continue;
             }
-            let Some(update) = capture.sample_of(slot).filter(|_| before.contains(&lane)) else { continue };
+            let Some(update) = capture.sample_of(&slot.into()).filter(|_| before.contains(&lane)) else {
+                continue;
+            };
             let bits = capture.field_bits(slot.row, slot.tier, slot.view, 1);
             if bits.samples == 0 {
                 self.count("cut");
