@@ -95,6 +95,8 @@ pub struct Config {
     pub room_suspend_after: Duration,
     /// Threads that rooms live on; 0 is one for each core.
     pub room_workers: usize,
+    /// Whether each of them stays on one core.
+    pub pin_room_workers: bool,
     /// Whether the JSON session may be used.
     pub json_session: JsonSession,
     /// States per second in the JSON session.
@@ -211,6 +213,7 @@ impl Default for Config {
             room_empty_after: Duration::from_secs(30),
             room_suspend_after: Duration::from_secs(5),
             room_workers: 0,
+            pin_room_workers: false,
             json_session: JsonSession::Auto,
             json_state_hz: 10,
             allowed_origins: Vec::new(),

@@ -61,7 +61,7 @@ pub async fn serve<P: Protocol>(
         rooms: Rooms::open(
             settings,
             clock,
-            (Packers::new(1), Workers::hire(1, clock)?),
+            (Packers::new(1), Workers::hire(1, false, clock)?),
             Vec::new(),
             Box::new(|_, _, _, _| Box::new(Nobody)),
         ),

@@ -87,6 +87,8 @@ mod hold;
 
 mod worker;
 
+mod cores;
+
 mod agenda;
 
 mod balance;

@@ -216,7 +216,7 @@ pub async fn start_with<G: Game>(
         bytes_per_s: u32::try_from(config.limits.bytes_per_s).unwrap_or(u32::MAX),
     };
     let packers = Packers::new(config.replication.packing_threads);
-    let workers = Workers::hire(config.room_workers, clock)?;
+    let workers = Workers::hire(config.room_workers, config.pin_room_workers, clock)?;
     let recordings = Recordings::open(&config.recording)?;
     let state_dir = StateDir::open(config.state_dir.as_deref())?;
     let kept = state_dir.load();

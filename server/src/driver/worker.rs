@@ -14,6 +14,7 @@ use tickwire_shared::Micros;
 use super::agenda::Agenda;
 use super::balance::{self, Burden};
 use super::clock::Clock;
+use super::cores;
 
 /// How often a worker looks at what its rooms take.
 const MEASURE_MICROS: u64 = 1_000_000;
@@ -69,18 +70,23 @@ enum Letter {
 }
 
 impl Workers {
-    /// So many; 0 is one for each core.
+    /// So many; 0 is one for each core. Pinned ones stay on a core each.
     ///
     /// # Errors
     /// When the system gives no thread.
-    pub(super) fn hire(count: usize, clock: Clock) -> std::io::Result<Self> {
+    pub(super) fn hire(count: usize, pinned: bool, clock: Clock) -> std::io::Result<Self> {
         let cores = || std::thread::available_parallelism().map_or(1, usize::from);
         let count = if count == 0 { cores() } else { count };
         let workers = Self { desks: (0..count).map(|_| Desk::default()).collect() };
         for own in 0..count {
             let desks = Arc::clone(&workers.desks);
             let thread = std::thread::Builder::new().name(format!("rooms {own}"));
-            let thread = thread.spawn(move || Worker::new(own, desks, clock).run())?;
+            let thread = thread.spawn(move || {
+                if pinned && let Err(error) = cores::stay_on(own) {
+                    tracing::warn!(worker = own, %error, "a room worker cannot be pinned to a core, and goes where it likes");
+                }
+                Worker::new(own, desks, clock).run();
+            })?;
             // Set once, here; letters that come before are found when the thread begins.
             let _ = workers.desks[own].thread.set(thread.thread().clone());
         }
@@ -327,7 +333,7 @@ mod tests {
 
     #[test]
     fn heavy_rooms_part_and_light_ones_go_on() {
-        let workers = Workers::hire(2, Clock::start()).expect("threads");
+        let workers = Workers::hire(2, true, Clock::start()).expect("threads");
         let stop = Arc::new(AtomicBool::new(false));
         let counters = || (Arc::new(AtomicUsize::new(9)), Arc::new(AtomicUsize::new(0)));
         let house = |room, work, every| {
@@ -355,7 +361,7 @@ mod tests {
 
     #[test]
     fn who_sleeps_is_woken_and_who_panics_is_gone() {
-        let workers = Workers::hire(1, Clock::start()).expect("threads");
+        let workers = Workers::hire(1, false, Clock::start()).expect("threads");
         let visits = Arc::new(AtomicUsize::new(0));
         workers.house(7, Box::new(Sleeper(visits.clone())));
         for count in 1..=3 {

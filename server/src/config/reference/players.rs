@@ -239,6 +239,13 @@ pub(super) const CHAPTERS: [Chapter; 7] = [
                 "Threads that rooms live on, 0 for one per core, at most 256. A room moves \
                  from a busy one to an idle one.",
             ),
+            (
+                "pin_room_workers",
+                "Whether each of these threads stays on a core of its own (Linux). On a machine \
+                 that does little else, ticks begin on time more often, since the system \
+                 does not put two of them on one core now and then; beside other busy \
+                 programs it keeps a thread from going where there is room.",
+            ),
         ],
         after: "",
     },
