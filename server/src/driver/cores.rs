@@ -10,9 +10,10 @@
 pub(super) fn stay_on(number: usize) -> std::io::Result<()> {
     use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
     let allowed = sched_getaffinity(None)?;
-    let cores: Vec<usize> = (0..CpuSet::MAX_CPU).filter(|core| allowed.is_set(*core)).collect();
+    let cores = (0..CpuSet::MAX_CPU).filter(|core| allowed.is_set(*core));
+    let core = cores.cycle().nth(number).ok_or(std::io::ErrorKind::NotFound)?;
     let mut own = CpuSet::new();
-    own.set(cores[number % cores.len().max(1)]);
+    own.set(core);
     Ok(sched_setaffinity(None, &own)?)
 }
 

@@ -49,8 +49,8 @@ impl RosterSlot {
     }
 }
 
-/// Where the updates of a slot are found, and at which ticks. Every frame walks along these, of every client, and nobody keeps so
-/// much at hand: a third of what it would be with the slots themselves.
+/// Where the updates of a slot are found, and at which ticks. Every frame walks along these, of every client, and no cache holds so
+/// much: two fifths of what it would be with the slots themselves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Source {
     /// As [`RosterSlot::row`].
