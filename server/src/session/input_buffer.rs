@@ -29,7 +29,7 @@ pub enum Outcome {
     Late,
     /// Stamped beyond the bound; it waits for the last tick within.
     Early,
-    /// There was one for this tick; it took its place.
+    /// There was one for this tick that said something new; it took its place.
     Double,
 }
 
@@ -66,6 +66,8 @@ struct Waiting<I> {
     /// The tick that it was stamped with.
     meant: Tick,
     input: I,
+    /// Whether it differs from those before it that it does not replace.
+    changed: bool,
     arrived: Micros,
     margin_eighths: i8,
 }
@@ -107,13 +109,16 @@ impl<I: Clone + Default + PartialEq> InputBuffer<I> {
         // Never before one that came earlier: the client's order is what counts.
         let earliest = self.waiting.back().map_or(0, |last| last.tick.since(next));
         let place = next.plus(ahead.clamp(0, INPUT_LEAD_TICKS_MAX).max(earliest) as u32);
-        let waiting = Waiting { tick: place, seq, view, meant: tick, input, arrived: now, margin_eighths };
+        let changed = input != *self.waiting.back().map_or(&self.held, |last| &last.input);
+        let waiting =
+            Waiting { tick: place, seq, view, meant: tick, input, changed, arrived: now, margin_eighths };
         match self.waiting.back_mut() {
             Some(last) if last.tick == place => {
-                if outcome == Outcome::OnTime {
+                // One that only repeated what was held is no loss.
+                if outcome == Outcome::OnTime && last.changed {
                     outcome = Outcome::Double;
                 }
-                *last = waiting;
+                *last = Waiting { changed: changed || last.changed, ..waiting };
             }
             _ => self.waiting.push_back(waiting),
         }
@@ -212,6 +217,16 @@ mod tests {
         assert_eq!(push(&mut buffer, at(1, 4, 5), 10), Outcome::Late);
         assert_eq!(push(&mut buffer, at(2, 10, 6), 10), Outcome::Double);
         assert_eq!(buffer.take(Tick(10), 30), (6, false));
+    }
+
+    #[test]
+    fn what_repeats_gives_way() {
+        let mut buffer = InputBuffer::default();
+        let outcomes = [(1, 5), (2, 5), (3, 6), (4, 6), (5, 7)]
+            .map(|(seq, input)| push(&mut buffer, at(seq, 10 + u32::from(seq > 1), input), 10));
+        let (on_time, double) = (Outcome::OnTime, Outcome::Double);
+        assert_eq!(outcomes, [on_time, on_time, on_time, double, double]);
+        assert_eq!((buffer.take(Tick(10), 30).0, buffer.take(Tick(11), 30).0), (5, 7));
     }
 
     #[test]

@@ -25,7 +25,9 @@ pub(super) struct Live<P: Protocol> {
     /// The newest input that took part in a step, as far as is known.
     pub(super) seq_used: Option<u16>,
     pub(super) sent: P::Input,
+    /// The tick of the last input that left, and of the last one that had changed.
     sent_tick: Option<Tick>,
+    changed_tick: Option<Tick>,
     sent_at: Option<Micros>,
     /// Changed inputs on their way: seq and when they were set.
     in_flight: VecDeque<(u16, Micros)>,
@@ -63,6 +65,7 @@ impl<P: Protocol> Live<P> {
             seq_used: None,
             sent: P::Input::default(),
             sent_tick: None,
+            changed_tick: None,
             sent_at: None,
             in_flight: VecDeque::new(),
             unacknowledged: Unacknowledged::new(now),
@@ -86,7 +89,7 @@ impl<P: Protocol> Live<P> {
     /// What was on its way is lost, or is not answered any more; the input is to be sent again, changed or not.
     pub(super) fn lose_connection(&mut self) {
         self.unacknowledged.clear();
-        (self.sent_tick, self.sent_at) = (None, None);
+        (self.sent_tick, self.changed_tick, self.sent_at) = (None, None, None);
         self.forget_inputs();
         self.in_flight.clear();
         self.sent_times.clear();
@@ -141,13 +144,10 @@ impl<P: Protocol> Live<P> {
         ViewTick { tick, fraction: 0 }
     }
 
-    /// Whether an input for `tick` may leave: there is one for each tick at the most.
+    /// Whether a changed input for `tick` may leave: there is one for each tick at the most. One that only repeats another does
+    /// not count, or a press would wait for a whole tick because of it.
     pub(super) fn is_fresh(&self, tick: Tick) -> bool {
-        self.sent_tick.is_none_or(|sent| {
-            let ahead = tick.since(sent);
-            // Far behind: the server had stopped, and what was sent was for ticks that are still to come.
-            !(-CORRECTION_TICKS_MAX..=0).contains(&ahead)
-        })
+        self.changed_tick.is_none_or(|changed| !is_covered(tick, changed))
     }
 
     /// An input is due when it changed (once per tick at most), when frames wait for their acknowledgement, or
@@ -161,8 +161,7 @@ impl<P: Protocol> Live<P> {
     ) -> Option<Vec<u8>> {
         self.clock.advance(now);
         let tick = self.clock.input_tick(now);
-        let fresh_tick = self.is_fresh(tick);
-        let changed = *input != self.sent && fresh_tick;
+        let changed = *input != self.sent && self.is_fresh(tick);
         let acknowledge = self.unacknowledged.is_due(self.welcome.ack_every, now);
         let refresh_after = self.unacknowledged.refresh_after(self.welcome.ack_every, now);
         let refresh = self.sent_at.is_none_or(|at| now.since(at) >= refresh_after);
@@ -179,12 +178,13 @@ impl<P: Protocol> Live<P> {
             return Some(codec::encode(&message));
         }
         self.seq = self.seq.wrapping_add(1);
+        // Ticks of inputs do not run backwards when the clock is corrected a little.
+        let tick = self.sent_tick.filter(|sent| is_covered(tick, *sent)).unwrap_or(tick);
         if changed {
             push_bounded(&mut self.in_flight, (self.seq, input_set.take().unwrap_or(now)));
+            self.sent = input.clone();
+            self.changed_tick = Some(tick);
         }
-        self.sent = if fresh_tick { input.clone() } else { self.sent.clone() };
-        // Ticks of inputs do not run backwards when the clock is corrected a little.
-        let tick = if fresh_tick { tick } else { self.sent_tick.unwrap_or(tick) };
         self.sent_tick = Some(tick);
         self.sent_at = Some(now);
         push_bounded(&mut self.sent_times, (self.seq, (tick, now)));
@@ -204,6 +204,12 @@ impl<P: Protocol> Live<P> {
         };
         Some(codec::encode(&message))
     }
+}
+
+/// Whether what was sent for one tick is for this one too, or for one a little after it.
+fn is_covered(tick: Tick, sent: Tick) -> bool {
+    // Far behind: the server had stopped, and what was sent was for ticks that are still to come.
+    (-CORRECTION_TICKS_MAX..=0).contains(&tick.since(sent))
 }
 
 /// Remembers the newest few.

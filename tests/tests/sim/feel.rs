@@ -8,7 +8,7 @@ use glam::Vec2;
 use tickwire_server::arena::{ArenaConfig, ArenaGame};
 use tickwire_server::host::{Room, RoomConfig};
 use tickwire_shared::arena::{ArenaEntity, ArenaInput};
-use tickwire_shared::client::{Freshness, Smoothing};
+use tickwire_shared::client::{Freshness, Happening, Smoothing};
 use tickwire_shared::wire::cadence::Cadences;
 use tickwire_shared::{ClientId, Micros, NetId, Tick, ViewTick};
 use tickwire_tests::link::Profile;
@@ -416,4 +416,40 @@ fn without_reconciliation_a_push_is_never_noticed() {
     assert!(with < 2.0, "{with} m ahead of what was told");
     assert!(without > 3.0 * with, "without reconciliation {without} m, with it {with} m");
     assert!(unpredicted < with, "without prediction {unpredicted} m, with it {with} m");
+}
+
+/// Presses come at any moment of a tick, and rarely, so that between two of them the client only repeats itself.
+#[test]
+fn no_press_waits_because_something_was_repeated() {
+    let worst = Mutex::new(0);
+    for_seeds(seed_count(8, 100), |seed| {
+        let mut sim = Sim::new(ArenaGame::new(alone()), HZ, seed);
+        let (id, mut dice) = (sim.join("ann", Profile::default()), Dice::new(seed));
+        sim.run(90);
+        sim.client(id).happenings.clear();
+        let (mut due, mut presses) = (sim.now, 0);
+        for _ in 0..40 * u32::from(HZ) {
+            sim.step_with(|sim| {
+                if sim.now >= due {
+                    presses += 1;
+                    due = sim.now.plus(200_000 + u64::from(dice.below(400_000)));
+                    let input = ArenaInput { walk: [presses, 0], ..ArenaInput::default() };
+                    let now = sim.now;
+                    sim.client(id).session.set_input(input, now);
+                }
+            });
+        }
+        let seen = sim.client(id).happenings.iter().filter_map(|happening| match happening {
+            Happening::InputSeen(micros) => Some(*micros),
+            _ => None,
+        });
+        let seen: Vec<_> = seen.collect();
+        assert!(seen.len() > 60, "{} presses were seen", seen.len());
+        // A tick, and the margin of a quarter; virtual time moves in quarters.
+        let tick = 1_000_000 / u64::from(HZ);
+        assert!(seen.iter().all(|micros| *micros <= tick * 5 / 4), "{seen:?}");
+        let mut worst = worst.lock().expect("whole");
+        *worst = seen.into_iter().fold(*worst, u64::max);
+    });
+    println!("longest until a press was seen: {:?} µs", worst.lock().expect("whole"));
 }
