@@ -10,7 +10,9 @@ use crate::commands::healthcheck::get;
 /// How long one answer may take.
 const DEADLINE: Duration = Duration::from_secs(5);
 /// The stages of a tick, as the metrics name them.
-pub(super) const STAGES: [&str; 3] = ["hear", "step", "send"];
+pub(super) const STAGES: [&str; 4] = ["hear", "step", "pack", "send"];
+/// Those that the simulation waits for.
+pub(super) const STAGES_SIMULATED: usize = 2;
 
 /// All metrics at one moment, by name and labels.
 #[derive(Clone, Debug, Default)]

@@ -70,6 +70,12 @@ pub(super) fn text<P: Protocol>(hub: &Hub<P>) -> String {
     page.histogram("tick_duration_seconds", "Time per tick and stage.", &stages);
     let lateness = [(String::new(), &timing.lateness)];
     page.histogram("tick_lateness_seconds", "How long after their deadlines ticks began.", &lateness);
+    let simulated = [(String::new(), &timing.simulated)];
+    page.histogram(
+        "tick_simulated_seconds",
+        "Time from a tick's begin until its step is made: hearing and stepping, before frames are packed and sent.",
+        &simulated,
+    );
     let whole = [(String::new(), &timing.whole)];
     page.histogram("tick_whole_seconds", "Time per tick, all stages together.", &whole);
     let latest = timing.late_micros_max as f64 / 1e6;

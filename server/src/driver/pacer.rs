@@ -19,7 +19,7 @@ pub(super) struct Pacer {
 }
 
 /// How a tick started.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Started {
     /// After its deadline, in microseconds.
     pub(super) late_micros: u64,

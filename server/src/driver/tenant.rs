@@ -21,6 +21,7 @@ use super::rooms::Rooms;
 use super::seats::{Heard, Seats};
 use super::state_dir::StateDir;
 use super::sweep::{Sweeper, sweeps_per_tick};
+use super::timing::STAGES;
 use super::worker::{Next, Tenant};
 use crate::host::{Crew, Event, Output, Room, Status};
 use crate::simulation::Game;
@@ -83,12 +84,22 @@ struct Runner<G: Game> {
     ladder: Ladder,
     /// Since the last tick.
     sweeps: u32,
+    /// The tick whose frames are being sent.
+    turn: Turn,
     empty_since: Micros,
     asleep: bool,
     recorder: Recorder,
     state_dir: StateDir,
     /// Whether its clients know that the server goes away.
     told_draining: bool,
+}
+
+/// A tick on its way.
+#[derive(Clone, Copy, Default)]
+struct Turn {
+    started: Started,
+    /// What each of its stages took so far.
+    stages: [u64; STAGES.len()],
 }
 
 impl<G: Game> Tenancy<G> {
@@ -142,6 +153,7 @@ impl<G: Game> Tenancy<G> {
                     pacer: Pacer::new(now, self.board.tick_hz()),
                     ladder: self.rooms.ladder(),
                     sweeps: 0,
+                    turn: Turn::default(),
                     empty_since: now,
                     asleep: true,
                     recorder,
@@ -161,10 +173,10 @@ impl<G: Game> Tenancy<G> {
 }
 
 impl<G: Game> Runner<G> {
-    /// Questions come last: what is due does not wait for them.
+    /// Questions come last: what is due does not wait for them, and all clients are to stand at the same tick.
     fn visit_and_answer(&mut self, rooms: &Rooms<G::Protocol>, now: Micros) -> Next {
         let next = self.visit(rooms, now);
-        if self.board.questions().is_asked() {
+        if !self.room.is_telling() && self.board.questions().is_asked() {
             self.answer();
         }
         next
@@ -191,26 +203,27 @@ impl<G: Game> Runner<G> {
             }
             self.wake(rooms, now);
         }
+        if self.room.is_telling() {
+            // Frames that are left out would cost more than late ones, so a tick waits for those of the one before. Others who
+            // live here come in between.
+            if self.sweep_due(rooms).is_some_and(|due| now >= due) {
+                self.sweep(now);
+            }
+            return self.tell(rooms, now);
+        }
         if now < self.pacer.deadline() {
-            self.seats.sweep(now);
-            self.sweeps += 1;
+            self.sweep(now);
             return Next::At(self.next_visit(rooms));
         }
         let started = self.pacer.begin(now);
         self.board.timing(|timing| timing.started(started, LATE_MICROS));
         self.sweeps = 0;
-        let status = self.turn(rooms, started);
-        if status.ended {
-            tracing::info!(room = self.board.name(), "room ended");
-            if rooms.closing().is_none() {
-                self.state_dir.forget(self.board.name());
-            }
-            return Next::Gone;
-        }
-        if status.clients + status.away_clients > 0 {
-            self.empty_since = now;
-        }
-        self.stay_empty(rooms, now)
+        self.turn(rooms, started, now)
+    }
+
+    fn sweep(&mut self, now: Micros) {
+        self.seats.sweep(now);
+        self.sweeps += 1;
     }
 
     /// Whether it goes on ticking, falls asleep or is disposed of.
@@ -260,19 +273,23 @@ impl<G: Game> Runner<G> {
 
     /// The next tick, or a sweep before it.
     fn next_visit(&self, rooms: &Rooms<G::Protocol>) -> Micros {
-        let deadline = self.pacer.deadline();
+        self.sweep_due(rooms).unwrap_or(self.pacer.deadline())
+    }
+
+    /// The next sweep before the next tick, which begins with one.
+    fn sweep_due(&self, rooms: &Rooms<G::Protocol>) -> Option<Micros> {
         let swept = self.seats.swept();
         let sweeps = sweeps_per_tick(swept, rooms.load_beside(&self.board));
         let left = sweeps.saturating_sub(1 + self.sweeps);
         if left == 0 || swept == 0 {
-            return deadline;
+            return None;
         }
         let before = self.pacer.tick_micros() * u64::from(left) / u64::from(sweeps);
-        Micros(deadline.0.saturating_sub(before))
+        Some(Micros(self.pacer.deadline().0.saturating_sub(before)))
     }
 
-    /// Everything between two deadlines.
-    fn turn(&mut self, rooms: &Rooms<G::Protocol>, started: Started) -> Status {
+    /// What is said, a step, and the first of the frames.
+    fn turn(&mut self, rooms: &Rooms<G::Protocol>, started: Started, now: Micros) -> Next {
         let begun = self.clock.now();
         self.admit(rooms);
         self.hear_connections();
@@ -283,21 +300,57 @@ impl<G: Game> Runner<G> {
             self.ladder.pauses();
             let status = self.room.status();
             self.board.publish_still(status, self.room.counters());
-            return status;
+            return self.go_on(rooms, status, now);
         }
-        self.room.tick_with(heard, rooms.packers());
+        self.room.step(heard);
         let stepped = self.clock.now();
+        self.turn = Turn { started, stages: [heard.since(begun), stepped.since(heard), 0, 0] };
+        self.tell(rooms, now)
+    }
+
+    /// Packs and sends frames of the last step. Where there are more than a few clients, many times.
+    fn tell(&mut self, rooms: &Rooms<G::Protocol>, now: Micros) -> Next {
+        let begun = self.clock.now();
+        let more = self.room.tell(begun, rooms.packers());
+        let packed = self.clock.now();
         self.hand_out(rooms.packers());
-        self.seats.end_turn();
         let sent = self.clock.now();
-        self.recorder.ticked(&mut self.room, sent);
+        let [.., pack, send] = &mut self.turn.stages;
+        *pack += packed.since(begun);
+        *send += sent.since(packed);
+        if more {
+            return Next::At(now);
+        }
+        let status = self.end_turn(sent);
+        self.go_on(rooms, status, now)
+    }
+
+    /// Everybody was told.
+    fn end_turn(&mut self, now: Micros) -> Status {
+        let Turn { started, stages } = self.turn;
+        self.seats.end_turn();
+        self.recorder.ticked(&mut self.room, now);
         let status = self.room.status();
-        let stages = [heard.since(begun), stepped.since(heard), sent.since(stepped)];
         self.board.publish(status, self.room.counters(), stages);
-        if self.ladder.ticked(started, stages.iter().sum(), self.pacer.tick_micros(), sent) {
-            self.step(sent);
+        if self.ladder.ticked(started, stages.iter().sum(), self.pacer.tick_micros(), now) {
+            self.step(now);
         }
         status
+    }
+
+    /// After a tick.
+    fn go_on(&mut self, rooms: &Rooms<G::Protocol>, status: Status, now: Micros) -> Next {
+        if status.ended {
+            tracing::info!(room = self.board.name(), "room ended");
+            if rooms.closing().is_none() {
+                self.state_dir.forget(self.board.name());
+            }
+            return Next::Gone;
+        }
+        if status.clients + status.away_clients > 0 {
+            self.empty_since = now;
+        }
+        self.stay_empty(rooms, now)
     }
 
     /// There is all the time in the world, and nobody who misses anything.

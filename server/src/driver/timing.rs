@@ -9,7 +9,9 @@ pub(super) const TICK_BUCKETS_MICROS: [u64; 20] = [
     20_000, 25_000, 33_333, 50_000, 100_000,
 ];
 /// The stages of a tick, in order.
-pub(super) const STAGES: [&str; 3] = ["hear", "step", "send"];
+pub(super) const STAGES: [&str; 4] = ["hear", "step", "pack", "send"];
+/// So many of them are what the simulation waits for; in what comes after these, other rooms of the worker come in between.
+const STAGES_SIMULATED: usize = 2;
 
 const STEPS: usize = OverloadStep::ALL.len();
 
@@ -26,6 +28,8 @@ pub(super) struct Timing {
     pub(super) lateness: Histogram,
     /// Per stage.
     pub(super) stages: [Histogram; STAGES.len()],
+    /// Until the step is made.
+    pub(super) simulated: Histogram,
     /// All stages together.
     pub(super) whole: Histogram,
     /// Steps taken because there was more to do than time: onto each step from the one below, and back from it.
@@ -86,6 +90,7 @@ impl Timing {
         for (histogram, micros) in self.stages.iter_mut().zip(stages_micros) {
             histogram.add(micros);
         }
+        self.simulated.add(stages_micros[..STAGES_SIMULATED].iter().sum());
         let micros = stages_micros.iter().sum();
         self.whole.add(micros);
         self.recent.tick(micros, sent_bytes);
@@ -98,6 +103,7 @@ impl Timing {
         self.late_micros_max = self.late_micros_max.max(other.late_micros_max);
         self.lateness.add_all(&other.lateness);
         self.stages.iter_mut().zip(&other.stages).for_each(|(stage, more)| stage.add_all(more));
+        self.simulated.add_all(&other.simulated);
         self.whole.add_all(&other.whole);
         let steps = self.steps_up.iter_mut().chain(&mut self.steps_down);
         steps.zip(other.steps_up.iter().chain(&other.steps_down)).for_each(|(sum, more)| *sum += more);
@@ -133,11 +139,12 @@ mod tests {
     #[test]
     fn a_tick_is_all_of_its_stages() {
         let (mut timing, mut all) = (Timing::default(), Timing::default());
-        timing.took([60, 30, 20], 0);
+        timing.took([60, 30, 15, 5], 0);
         timing.started(Started { late_micros: 300, skipped: 0 }, 200);
         all.add(&timing);
         all.add(&timing);
         assert_eq!((all.whole.buckets[1], all.whole.sum_micros), (2, 220));
+        assert_eq!((all.simulated.buckets[0], all.simulated.sum_micros), (2, 180));
         assert_eq!((all.lateness.buckets[2], all.late), (2, 2));
     }
 

@@ -13,6 +13,8 @@ mod retabling;
 
 mod rewinding;
 
+mod ticking;
+
 mod telling;
 
 mod crew;

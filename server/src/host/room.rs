@@ -12,7 +12,6 @@ use tickwire_shared::{ClientId, Close, CloseCode, Micros, Protocol, Tick};
 use super::client::Client;
 use super::clients::Clients;
 use super::counters::Counters;
-use super::crew::{Alone, Crew};
 use super::event::{ClientStatus, Event, Output, Status};
 use super::outputs::{Outputs, Sends};
 use super::recording::{Call, Overheard, Tape};
@@ -80,7 +79,7 @@ pub struct Room<G: Game> {
     pub(super) shards: Vec<Shard>,
     pub(super) look: Look<G::Protocol>,
     pub(super) retabling: Option<Retabling>,
-    inputs: Inputs<G::Protocol>,
+    pub(super) inputs: Inputs<G::Protocol>,
     pub(super) hindsight: Hindsight,
     /// The number of the next step.
     pub(super) tick: u64,
@@ -169,6 +168,7 @@ impl<G: Game> Room<G> {
 
     /// Something happened at `now`.
     pub fn handle(&mut self, event: Event<G::Protocol>, now: Micros) {
+        self.tell_the_rest(now);
         if self.ended {
             if let Event::Join { client, .. } = event {
                 self.outputs.close(client, CloseCode::RoomClosed.into());
@@ -332,58 +332,6 @@ impl<G: Game> Room<G> {
         let ticks_per_100_s = u64::from(self.config.tick_hz) * u64::from(self.relief.pace.get());
         let passed = now.since(self.ticked_at) * ticks_per_100_s * 8 / 100_000_000;
         8 - passed.min(8) as i32
-    }
-
-    /// One step, and a frame for every client that is due one and can take it.
-    pub fn tick(&mut self, now: Micros) {
-        self.tick_with(now, &Alone);
-    }
-
-    /// The same, with a crew that packs the frames of a large room.
-    pub fn tick_with(&mut self, now: Micros, crew: &dyn Crew) {
-        if self.ended {
-            return;
-        }
-        self.ticked_at = now;
-        // Before the step: what the capture shows is then all that happened in this tick.
-        self.close_the_lost(now);
-        let inputs = self.take_inputs();
-        self.counters.commands += inputs.commands.len() as u64;
-        if let Some(tape) = &mut self.tape {
-            tape.note_step(self.tick, &inputs);
-        }
-        let stepped = self.with_game(|game, stage| game.step(stage, &inputs));
-        self.inputs = inputs;
-        if stepped.is_none() {
-            return;
-        }
-        self.retable();
-        if self.is_watched() {
-            self.capture.capture(&mut self.world, self.tick);
-            self.counters.updates_coded_bits += self.capture.updates().coded_bits() as u64;
-            self.capture.hand_over_weights(&mut self.counters.kind_bits);
-        } else {
-            self.pass_unwatched();
-        }
-        self.counters.ticks += 1;
-        self.tell_clients(now, crew);
-        self.tick += 1;
-    }
-
-    fn take_inputs(&mut self) -> Inputs<G::Protocol> {
-        let (tick, silent_ticks_max) = (Tick(self.tick as u32), u32::from(self.config.tick_hz));
-        let mut inputs = std::mem::take(&mut self.inputs);
-        inputs.held.clear();
-        inputs.commands.clear();
-        self.hindsight.views.clear();
-        for (id, client) in self.clients.iter_mut() {
-            let (input, silent) = client.inputs.take(tick, silent_ticks_max);
-            self.counters.inputs.missing += u64::from(silent && client.away_since.is_none());
-            inputs.held.push((*id, input));
-            self.hindsight.views.extend(client.inputs.view(tick).map(|view| (*id, view)));
-            inputs.commands.extend(client.commands.drain(..).map(|command| (*id, command)));
-        }
-        inputs
     }
 
     pub(super) fn send(&mut self, client: ClientId, bytes: &[u8]) {

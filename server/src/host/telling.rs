@@ -22,17 +22,23 @@ const HEARTBEAT_MICROS: u64 = 500_000;
 /// takes: 0.5 µs each of 7.7 with 500 clients in two parts.
 const SHARD_CLIENTS_MIN: usize = 500;
 
+/// So many are packed before they are sent: what both work on stays in the caches meanwhile.
+const BATCH_CLIENTS: usize = 128;
+
 /// What the game says of the clients in one tick, in their order.
 pub(super) struct Look<P: Protocol> {
     ids: Vec<ClientId>,
     views: Vec<(ClientId, Viewpoint, P::Private)>,
     /// By kind.
     sights: Vec<Sight>,
+    tick: u64,
+    /// How many of the clients were told.
+    told: usize,
 }
 
 impl<P: Protocol> Default for Look<P> {
     fn default() -> Self {
-        Self { ids: Vec::new(), views: Vec::new(), sights: Vec::new() }
+        Self { ids: Vec::new(), views: Vec::new(), sights: Vec::new(), tick: 0, told: 0 }
     }
 }
 
@@ -60,24 +66,41 @@ type Part<'a, P> =
     (&'a mut Shard, &'a mut [(ClientId, Client<P>)], &'a [(ClientId, Viewpoint, PrivateOf<P>)]);
 type PrivateOf<P> = <P as Protocol>::Private;
 
+impl<P: Protocol> Look<P> {
+    /// Whether everybody was told.
+    pub(super) fn is_told(&self) -> bool {
+        self.told == self.views.len()
+    }
+
+    /// Nobody is to be told anything more of this tick.
+    fn has_told(&mut self) {
+        self.told = self.views.len();
+    }
+}
+
 impl<G: Game> Room<G> {
-    pub(super) fn tell_clients(&mut self, now: Micros, crew: &dyn Crew) {
+    /// After a step: what is the same for all clients, and what the game says of each.
+    pub(super) fn begin_telling(&mut self) {
         let mut look = std::mem::take(&mut self.look);
-        if self.look_around(&mut look) {
+        look.tick = self.tick;
+        let looked = self.look_around(&mut look);
+        if looked {
             self.route_events(&look);
-            if self.capture.schedule().is_frame_tick() {
-                self.neighbours.prepare(&self.capture, &look.sights);
-                self.pack_all(&look, now, crew);
-            }
+        }
+        if looked && self.capture.schedule().is_frame_tick() {
+            self.neighbours.prepare(&self.capture, &look.sights);
+        } else {
+            look.has_told();
         }
         self.look = look;
     }
 
     fn look_around(&mut self, look: &mut Look<G::Protocol>) -> bool {
-        let Look { ids, views, sights } = look;
+        let Look { ids, views, sights, told, .. } = look;
         ids.clear();
         views.clear();
         sights.clear();
+        *told = 0;
         ids.extend(self.clients.keys());
         let (kinds, relief) = (self.schema.kinds.len() as u8, self.relief);
         let looked = self.with_game(|game, stage| {
@@ -112,17 +135,23 @@ impl<G: Game> Room<G> {
         }
     }
 
-    fn pack_all(&mut self, look: &Look<G::Protocol>, now: Micros, crew: &dyn Crew) {
-        let Self { config, game, world, clients, capture, neighbours, shards, tick, .. } = self;
+    /// The frames of the next clients: in a large room of all, side by side, and else of so many that sending them follows soon.
+    pub(super) fn pack_some(&mut self, now: Micros, crew: &dyn Crew) {
+        let Self { config, game, world, clients, capture, neighbours, shards, look, .. } = self;
+        let left = look.views.len() - look.told;
+        let parts = (left / SHARD_CLIENTS_MIN).min(crew.width()).max(1);
+        let count = if parts == 1 { left.min(BATCH_CLIENTS) } else { left };
+        let range = look.told..look.told + count;
+        look.told = range.end;
+        let (clients, views) = (&mut clients.as_mut_slice()[range.clone()], &look.views[range]);
         let snapshot = Snapshot { capture, neighbours, sights: &look.sights, world };
-        let telling = Telling { config, game, snapshot, tick: *tick, now };
-        let parts = (clients.len() / SHARD_CLIENTS_MIN).min(crew.width()).max(1);
+        let telling = Telling { config, game, snapshot, tick: look.tick, now };
         shards.resize_with(parts.max(shards.len()), Shard::default);
         if parts == 1 {
-            shards[0].pack(&telling, clients.as_mut_slice(), &look.views);
+            shards[0].pack(&telling, clients, views);
         } else {
-            let size = clients.len().div_ceil(parts);
-            let slices = clients.as_mut_slice().chunks_mut(size).zip(look.views.chunks(size));
+            let size = count.div_ceil(parts);
+            let slices = clients.chunks_mut(size).zip(views.chunks(size));
             let parts: Vec<Mutex<Part<'_, G::Protocol>>> = shards
                 .iter_mut()
                 .zip(slices)
@@ -139,15 +168,19 @@ impl<G: Game> Room<G> {
 
     /// What the shards leave behind, in order.
     fn gather(&mut self) {
-        let Self { shards, outputs, counters, capture, .. } = self;
+        let Self { shards, outputs, counters, capture, look, .. } = self;
         let mut panicked = false;
         for shard in shards {
-            shard.packer.settle(capture);
-            counters.add(&std::mem::take(&mut shard.counters));
             outputs.take_in(&mut shard.bytes, &mut shard.sent);
             panicked |= std::mem::take(&mut shard.panicked);
+            // The capture is the same for all until the last one is told.
+            if panicked || look.is_told() {
+                shard.packer.settle(capture);
+                counters.add(&std::mem::take(&mut shard.counters));
+            }
         }
         if panicked {
+            look.has_told();
             self.end_by_panic();
         }
     }

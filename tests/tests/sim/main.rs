@@ -19,6 +19,7 @@ mod secrecy;
 mod slow_clients;
 mod storm;
 mod tag;
+mod telling;
 mod unseen;
 mod weights;
 mod why;

@@ -18,11 +18,12 @@ const GRID: f64 = 6.0;
 /// One line: its name, colour, and value.
 type Curve = (&'static str, &'static str, fn(&Probe) -> f64);
 
-const CURVES: [Curve; 4] = [
+const CURVES: [Curve; 5] = [
     ("tick p99", "#c2410c", |probe| probe.measured.tick_ms.whole.p99),
     ("tick p50", "#f59e0b", |probe| probe.measured.tick_ms.whole.p50),
-    ("step p99", "#2563eb", |probe| probe.measured.tick_ms.stages[1].p99),
-    ("send p99", "#059669", |probe| probe.measured.tick_ms.stages[2].p99),
+    ("hear + step p99", "#2563eb", |probe| probe.measured.tick_ms.simulated.p99),
+    ("pack p99", "#7c3aed", |probe| probe.measured.tick_ms.stages[2].p99),
+    ("send p99", "#059669", |probe| probe.measured.tick_ms.stages[3].p99),
 ];
 
 /// Where values lie in the picture.

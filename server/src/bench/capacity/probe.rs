@@ -58,8 +58,10 @@ pub(super) struct Measured {
 /// How long ticks took, in milliseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub(super) struct TickTimes {
+    /// Hearing and the step.
+    pub(super) simulated: Quantiles,
     pub(super) whole: Quantiles,
-    /// In the order of [`STAGES`]: hear, step, send.
+    /// In the order of [`STAGES`]: hear, step, pack, send.
     pub(super) stages: [Quantiles; STAGES.len()],
 }
 
@@ -126,7 +128,7 @@ impl Probe {
 
     pub(super) fn line(&self) -> String {
         let Measured { tick_ms, server_cores, swarm_cores, other_cores, swarm, .. } = &self.measured;
-        let [hear, step, send] = tick_ms.stages.map(|stage| stage.p99);
+        let [hear, step, pack, send] = tick_ms.stages.map(|stage| stage.p99);
         let verdict = match &self.broken[..] {
             [] => "fine".to_owned(),
             broken => {
@@ -139,9 +141,9 @@ impl Probe {
             }
         };
         format!(
-            "tick {:.1} ms at p50, {:.1} at p99 (hear {hear:.1}, step {step:.1}, send {send:.1}); states {:.0} ms old at \
-             p99; cores: server {server_cores:.2}, swarm {swarm_cores:.2}, others {other_cores:.2}: {verdict}",
-            tick_ms.whole.p50, tick_ms.whole.p99, swarm.staleness_p99_ms
+            "tick {:.1} ms at p50, {:.1} at p99 (hear {hear:.1}, step {step:.1}, both {:.1}, pack {pack:.1}, send {send:.1}); states \
+             {:.0} ms old at p99; cores: server {server_cores:.2}, swarm {swarm_cores:.2}, others {other_cores:.2}: {verdict}",
+            tick_ms.whole.p50, tick_ms.whole.p99, tick_ms.simulated.p99, swarm.staleness_p99_ms
         )
     }
 }
@@ -197,6 +199,7 @@ impl Moment {
         let busy_s = self.busy_s - before.busy_s;
         Measured {
             tick_ms: TickTimes {
+                simulated: quantiles("tick_simulated_seconds", ""),
                 whole: quantiles("tick_whole_seconds", ""),
                 stages: STAGES
                     .map(|stage| quantiles("tick_duration_seconds", &format!("stage=\"{stage}\","))),

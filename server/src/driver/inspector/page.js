@@ -260,7 +260,7 @@ function showRoom() {
 
 function showPlots() {
   const { points, snapshots, now } = state;
-  const stages = [colour('--hear'), colour('--stepc'), colour('--send')];
+  const stages = [colour('--hear'), colour('--stepc'), colour('--pack'), colour('--send')];
   const names = now.stages.map(stage => stage.name);
   // As much as there is, from half a minute on.
   const span = Math.min(SPAN_MS, Math.max(30_000, (points.at(-1)?.at ?? 0) - (points[0]?.at ?? 0)));
