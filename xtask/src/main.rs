@@ -1,8 +1,11 @@
 //! The workspace's own tasks: `cargo xtask page` builds the browser client into the place from which the server's next build
-//! embeds it, `cargo xtask demo` does that and starts the server, `cargo xtask js` builds the package for JavaScript. No other task
+//! embeds it, `cargo xtask demo` does that and starts the server, `cargo xtask js` builds the package for JavaScript,
+//! `cargo xtask benchmarks` writes measured figures into their document. No other task
 //! needs more than cargo.
 
 mod bundle;
+
+mod capacity;
 
 mod toolchain;
 
@@ -16,7 +19,8 @@ const USAGE: &str = "\
 cargo xtask page             builds the browser client; the next build of the server embeds it
 cargo xtask demo [FLAGS]     builds it and the server, and starts the server with these flags
 cargo xtask demo --open      the same, and opens the page in the default browser
-cargo xtask js               builds the package for JavaScript in shared/js/pkg";
+cargo xtask js               builds the package for JavaScript in shared/js/pkg
+cargo xtask benchmarks       writes how many clients are fine into BENCHMARKS.md, from tests/results";
 
 /// The browser client, and the client for JavaScript.
 const PAGE: Program = Program { package: "tickwire-demo", features: "window" };
@@ -31,6 +35,7 @@ fn main() -> ExitCode {
     let outcome = match task.as_str() {
         "page" if rest.is_empty() => page(),
         "js" if rest.is_empty() => js(),
+        "benchmarks" if rest.is_empty() => benchmarks(),
         "demo" => page().and_then(|()| demo(rest)),
         _ => {
             eprintln!("{USAGE}");
@@ -70,6 +75,11 @@ fn page() -> Outcome {
     let total = bundle::page(&program, &root().join("client-demo/web"), &root().join("server/page"))?;
     println!("the page is built: {:.2} MiB to transfer; the next build of the server embeds it", total);
     Ok(())
+}
+
+fn benchmarks() -> Outcome {
+    let text = capacity::document(&root())?;
+    Ok(std::fs::write(root().join("BENCHMARKS.md"), text)?)
 }
 
 fn js() -> Outcome {
