@@ -71,6 +71,15 @@ impl Packed {
         }
     }
 
+    /// Touches what packing the next frame reads, so that it comes from memory while others are touched too.
+    pub(crate) fn fetch(&self) -> u64 {
+        const SOURCES_PER_LINE: usize = 8;
+        const COLUMNS_PER_LINE: usize = 16;
+        let sources = self.roster.sources().iter().step_by(SOURCES_PER_LINE).map(|source| source.row);
+        let private = self.private.iter().step_by(COLUMNS_PER_LINE).map(|column| *column as u32);
+        sources.chain(private).fold(self.frame_at ^ self.interest_at, |sum, word| sum ^ u64::from(word))
+    }
+
     /// What the client sees.
     #[must_use]
     pub fn roster(&self) -> &Roster {
