@@ -125,7 +125,7 @@ const RESERVED: [(&str, &[&str]); 12] = [
     ),
     ("HashMap", &["server/src/driver/", "client-demo/", "tests/"]),
     ("wasm_bindgen", &["client-demo/", "shared/js/", "xtask/"]),
-    ("serde_json", &["shared/kit/", "server/", "client-demo/", "tests/"]),
+    ("serde_json", &["shared/kit/", "server/", "client-demo/", "tests/", "xtask/"]),
     ("unbounded", &["tests/tests/tidy/"]),
 ];
 
