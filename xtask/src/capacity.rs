@@ -12,7 +12,7 @@ const BEGIN: &str = "<!-- capacity: begin (written by `cargo xtask benchmarks`) 
 const END: &str = "<!-- capacity: end -->";
 /// The searches, by what of a tick they held to the limit.
 const SEARCHES: [(&str, &str); 2] = [
-    ("simulation", "What the simulation waits for: hearing and the step"),
+    ("simulation", "Before the first frame: hearing and the step"),
     ("whole", "The whole tick: hearing, the step, packing and sending all frames"),
 ];
 
@@ -25,7 +25,12 @@ pub(crate) fn document(root: &Path) -> Result<String, Box<dyn Error>> {
     for (name, title) in SEARCHES {
         let file = format!("tests/results/capacity-{name}.json");
         let read = fs::read_to_string(root.join(&file)).map_err(|error| format!("{file}: {error}"))?;
-        let results = serde_json::from_str(&read).map_err(|error| format!("{file}: {error}"))?;
+        let results: Value = serde_json::from_str(&read).map_err(|error| format!("{file}: {error}"))?;
+        if results.pointer("/limits/part").and_then(Value::as_str) != Some(name) {
+            return Err(
+                format!("{file} is of another part of the tick: measure it with --part {name}").into()
+            );
+        }
         section(&mut part, &results, title)?;
         let _ = writeln!(part, "\n![Time per tick by clients](tests/results/capacity-{name}.svg)");
     }
@@ -33,29 +38,29 @@ pub(crate) fn document(root: &Path) -> Result<String, Box<dyn Error>> {
 }
 
 fn section(text: &mut String, results: &Value, title: &str) -> Result<(), Box<dyn Error>> {
-    let number = |path: &str| results.pointer(path).and_then(Value::as_f64).unwrap_or_default();
-    let word = |path: &str| results.pointer(path).and_then(Value::as_str).unwrap_or_default();
+    let number = |path| figure(results, path);
+    let word = |path| results.pointer(path).and_then(Value::as_str).ok_or_else(|| missing(path));
     writeln!(text, "\n### {title}\n")?;
     writeln!(
         text,
         "**{} clients are fine**; limited by {}. Held at p99: {} ms for that part of a tick, begun {} ms late at the most, states \
          {} ms old at the most. {} Hz, {} entities in view, {} inputs per second, {} s each; {}, {} cores, Linux {}, load {}; {}.\n",
-        number("/clients_max"),
-        word("/limited_by"),
-        number("/limits/tick_p99_ms"),
-        number("/limits/lateness_p99_ms"),
-        number("/limits/staleness_p99_ms"),
-        number("/settings/tick_hz"),
-        number("/settings/visible"),
-        number("/settings/input_changes_per_s"),
-        number("/settings/seconds_per_probe"),
-        word("/machine/cpu"),
-        number("/machine/cores"),
-        word("/machine/kernel"),
-        word("/machine/load"),
-        match results["quiet"].as_bool() {
-            Some(true) => "no other program took a seventh of a core",
-            _ => "**other programs ran beside it**",
+        number("/clients_max")?,
+        word("/limited_by")?,
+        number("/limits/tick_p99_ms")?,
+        number("/limits/lateness_p99_ms")?,
+        number("/limits/staleness_p99_ms")?,
+        number("/settings/tick_hz")?,
+        number("/settings/visible")?,
+        number("/settings/input_changes_per_s")?,
+        number("/settings/seconds_per_probe")?,
+        word("/machine/cpu")?,
+        number("/machine/cores")?,
+        word("/machine/kernel")?,
+        word("/machine/load")?,
+        match results["quiet"].as_bool().ok_or_else(|| missing("/quiet"))? {
+            true => "no other program took a seventh of a core",
+            false => "**other programs ran beside it**",
         }
     )?;
     text.push_str(
@@ -65,32 +70,40 @@ fn section(text: &mut String, results: &Value, title: &str) -> Result<(), Box<dy
     let mut probes: Vec<&Value> = results["probes"].as_array().ok_or("no probes")?.iter().collect();
     probes.sort_by_key(|probe| probe["clients"].as_u64());
     for probe in probes {
-        writeln!(text, "{}", row(probe))?;
+        writeln!(text, "{}", row(probe)?)?;
     }
     Ok(())
 }
 
-fn row(probe: &Value) -> String {
-    let of = |path: &str| probe["measured"].pointer(path).and_then(Value::as_f64).unwrap_or_default();
-    let verdict = match probe["broken"].as_array().map(Vec::len) {
-        Some(0) => "fine",
+fn row(probe: &Value) -> Result<String, Box<dyn Error>> {
+    let of = |path| figure(&probe["measured"], path);
+    let verdict = match probe["broken"].as_array().ok_or_else(|| missing("/broken"))?.len() {
+        0 => "fine",
         _ => "too many",
     };
-    format!(
+    Ok(format!(
         "| {} | {:.1}, {:.1} ms | {:.1} | {:.1} | {:.1}, {:.1} | {:.1} | {:.0} | {:.1} | {:.2}, {:.2} cores | {verdict} |",
-        probe["clients"],
-        of("/tick_ms/simulated/p50"),
-        of("/tick_ms/simulated/p99"),
-        of("/tick_ms/stages/2/p99"),
-        of("/tick_ms/stages/3/p99"),
-        of("/tick_ms/whole/p50"),
-        of("/tick_ms/whole/p99"),
-        of("/lateness_ms/p99"),
-        of("/swarm/staleness_p99_ms"),
-        of("/swarm/input_to_visible_p50_ms"),
-        of("/server_cores"),
-        of("/swarm_cores"),
-    )
+        figure(probe, "/clients")?,
+        of("/tick_ms/simulated/p50")?,
+        of("/tick_ms/simulated/p99")?,
+        of("/tick_ms/stages/2/p99")?,
+        of("/tick_ms/stages/3/p99")?,
+        of("/tick_ms/whole/p50")?,
+        of("/tick_ms/whole/p99")?,
+        of("/lateness_ms/p99")?,
+        of("/swarm/staleness_p99_ms")?,
+        of("/swarm/input_to_visible_p50_ms")?,
+        of("/server_cores")?,
+        of("/swarm_cores")?,
+    ))
+}
+
+fn figure(results: &Value, path: &str) -> Result<f64, String> {
+    results.pointer(path).and_then(Value::as_f64).ok_or_else(|| missing(path))
+}
+
+fn missing(path: &str) -> String {
+    format!("the results have no {path}: measure them again with this version's `bench capacity --json`")
 }
 
 #[cfg(test)]

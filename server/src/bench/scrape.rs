@@ -11,7 +11,7 @@ use crate::commands::healthcheck::get;
 const DEADLINE: Duration = Duration::from_secs(5);
 /// The stages of a tick, as the metrics name them.
 pub(super) const STAGES: [&str; 4] = ["hear", "step", "pack", "send"];
-/// Those that the simulation waits for.
+/// Those before the first frame.
 pub(super) const STAGES_SIMULATED: usize = 2;
 
 /// All metrics at one moment, by name and labels.

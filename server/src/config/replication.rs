@@ -18,7 +18,7 @@ pub struct Replication {
     /// What a client may ask for.
     #[serde(with = "units::bytes")]
     pub budget_bytes_per_s_max: usize,
-    /// Threads that help to pack the frames of rooms with over 128 clients; 0 is one for each core.
+    /// Threads that help to pack the frames of rooms with 1,000 clients or more; 0 is one for each core.
     pub packing_threads: usize,
 }
 

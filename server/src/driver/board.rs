@@ -232,10 +232,16 @@ impl Board {
     }
 
     /// After each tick: the status always, the counters now and then and at the end.
-    pub(super) fn publish(&self, status: Status, counters: &Counters, stages_micros: [u64; STAGES.len()]) {
+    pub(super) fn publish(
+        &self,
+        status: Status,
+        counters: &Counters,
+        stages_micros: [u64; STAGES.len()],
+        simulated_micros: u64,
+    ) {
         let mut notes = self.notes();
         notes.status = status;
-        notes.timing.took(stages_micros, counters.sent_bytes);
+        notes.timing.took(stages_micros, simulated_micros, counters.sent_bytes);
         if notes.until_counters == 0 || status.ended {
             notes.counters.clone_from(counters);
             notes.until_counters = COUNTERS_EVERY_TICKS;

@@ -77,7 +77,11 @@ pub(super) fn text<P: Protocol>(hub: &Hub<P>) -> String {
         &simulated,
     );
     let whole = [(String::new(), &timing.whole)];
-    page.histogram("tick_whole_seconds", "Time per tick, all stages together.", &whole);
+    page.histogram(
+        "tick_whole_seconds",
+        "Time per tick, all stages together, without what other rooms of the thread took in between.",
+        &whole,
+    );
     let latest = timing.late_micros_max as f64 / 1e6;
     page.gauge("tick_lateness_max_seconds", "The latest begin of a tick since the start.", latest);
     page.counter("inspections_total", "Questions of inspectors to rooms.", &[("", answers.0)]);

@@ -100,6 +100,8 @@ struct Turn {
     started: Started,
     /// What each of its stages took so far.
     stages: [u64; STAGES.len()],
+    /// What it took until its step was made.
+    simulated: u64,
 }
 
 impl<G: Game> Tenancy<G> {
@@ -208,6 +210,8 @@ impl<G: Game> Runner<G> {
             // live here come in between.
             if self.sweep_due(rooms).is_some_and(|due| now >= due) {
                 self.sweep(now);
+                let [hear, ..] = &mut self.turn.stages;
+                *hear += self.clock.now().since(now);
             }
             return self.tell(rooms, now);
         }
@@ -304,34 +308,39 @@ impl<G: Game> Runner<G> {
         }
         self.room.step(heard);
         let stepped = self.clock.now();
-        self.turn = Turn { started, stages: [heard.since(begun), stepped.since(heard), 0, 0] };
+        let stages = [heard.since(begun), stepped.since(heard), 0, 0];
+        self.turn = Turn { started, stages, simulated: stepped.since(begun) };
         self.tell(rooms, now)
     }
 
-    /// Packs and sends frames of the last step. Where there are more than a few clients, many times.
+    /// Packs and sends frames of the last step: some, if there is time until the next one, so that others have their turn, or else all.
     fn tell(&mut self, rooms: &Rooms<G::Protocol>, now: Micros) -> Next {
-        let begun = self.clock.now();
-        let more = self.room.tell(begun, rooms.packers());
-        let packed = self.clock.now();
-        self.hand_out(rooms.packers());
-        let sent = self.clock.now();
-        let [.., pack, send] = &mut self.turn.stages;
-        *pack += packed.since(begun);
-        *send += sent.since(packed);
-        if more {
-            return Next::At(now);
+        loop {
+            let begun = self.clock.now();
+            let more = self.room.tell(begun, rooms.packers());
+            let packed = self.clock.now();
+            self.hand_out(rooms.packers());
+            let sent = self.clock.now();
+            let [.., pack, send] = &mut self.turn.stages;
+            *pack += packed.since(begun);
+            *send += sent.since(packed);
+            if !more {
+                let status = self.end_turn(sent);
+                return self.go_on(rooms, status, now);
+            }
+            if sent < self.pacer.deadline() {
+                return Next::At(now);
+            }
         }
-        let status = self.end_turn(sent);
-        self.go_on(rooms, status, now)
     }
 
     /// Everybody was told.
     fn end_turn(&mut self, now: Micros) -> Status {
-        let Turn { started, stages } = self.turn;
+        let Turn { started, stages, simulated } = self.turn;
         self.seats.end_turn();
         self.recorder.ticked(&mut self.room, now);
         let status = self.room.status();
-        self.board.publish(status, self.room.counters(), stages);
+        self.board.publish(status, self.room.counters(), stages, simulated);
         if self.ladder.ticked(started, stages.iter().sum(), self.pacer.tick_micros(), now) {
             self.step(now);
         }

@@ -10,8 +10,6 @@ pub(super) const TICK_BUCKETS_MICROS: [u64; 20] = [
 ];
 /// The stages of a tick, in order.
 pub(super) const STAGES: [&str; 4] = ["hear", "step", "pack", "send"];
-/// So many of them are what the simulation waits for; in what comes after these, other rooms of the worker come in between.
-const STAGES_SIMULATED: usize = 2;
 
 const STEPS: usize = OverloadStep::ALL.len();
 
@@ -30,7 +28,7 @@ pub(super) struct Timing {
     pub(super) stages: [Histogram; STAGES.len()],
     /// Until the step is made.
     pub(super) simulated: Histogram,
-    /// All stages together.
+    /// All stages together, with what was heard between packing and sending; without what other rooms took meanwhile.
     pub(super) whole: Histogram,
     /// Steps taken because there was more to do than time: onto each step from the one below, and back from it.
     pub(super) steps_up: [u64; STEPS],
@@ -85,12 +83,17 @@ impl Timing {
         self.steps_down.iter_mut().take(before + 1).skip(after + 1).for_each(|steps| *steps += 1);
     }
 
-    /// A tick took so long; so many bytes were sent until now.
-    pub(super) fn took(&mut self, stages_micros: [u64; STAGES.len()], sent_bytes: u64) {
+    /// A tick took so long, and so long until its step was made; so many bytes were sent until now.
+    pub(super) fn took(
+        &mut self,
+        stages_micros: [u64; STAGES.len()],
+        simulated_micros: u64,
+        sent_bytes: u64,
+    ) {
         for (histogram, micros) in self.stages.iter_mut().zip(stages_micros) {
             histogram.add(micros);
         }
-        self.simulated.add(stages_micros[..STAGES_SIMULATED].iter().sum());
+        self.simulated.add(simulated_micros);
         let micros = stages_micros.iter().sum();
         self.whole.add(micros);
         self.recent.tick(micros, sent_bytes);
@@ -139,7 +142,7 @@ mod tests {
     #[test]
     fn a_tick_is_all_of_its_stages() {
         let (mut timing, mut all) = (Timing::default(), Timing::default());
-        timing.took([60, 30, 15, 5], 0);
+        timing.took([60, 30, 15, 5], 90, 0);
         timing.started(Started { late_micros: 300, skipped: 0 }, 200);
         all.add(&timing);
         all.add(&timing);

@@ -216,7 +216,7 @@ pub struct Inputs {
     pub late: u64,
     /// Stamped too far ahead; used as early as the bound allows.
     pub early: u64,
-    /// A second one for a tick; replaced the first.
+    /// A second one for a tick that said something else than the first, and replaced it.
     pub double: u64,
     /// Ticks for which a client had been silent for too long, so that its hands were taken off.
     pub missing: u64,

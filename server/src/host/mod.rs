@@ -1,4 +1,5 @@
-//! The sans-IO root: one room. Events in by [`Room::handle`], a step by [`Room::tick`], outputs out by
+//! The sans-IO root: one room. Events in by [`Room::handle`], a tick by [`Room::step`] and
+//! [`Room::tell`], or [`Room::tick`] for both, outputs out by
 //! [`Room::poll_output`]. Time is an argument; there is no socket, thread, clock or unseeded randomness here.
 
 mod counters;

@@ -19,8 +19,7 @@ impl<G: Game> Room<G> {
         while self.tell(now, crew) {}
     }
 
-    /// One step of the game. What clients are told of it is [`Self::tell`]'s; whatever is called before that is done has the rest told
-    /// first.
+    /// One step of the game. What clients are told of it is [`Self::tell`]'s; [`Self::handle`] and the next step have the rest told first.
     pub fn step(&mut self, now: Micros) {
         self.tell_the_rest(now);
         if self.ended {

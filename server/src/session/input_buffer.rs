@@ -114,8 +114,8 @@ impl<I: Clone + Default + PartialEq> InputBuffer<I> {
             Waiting { tick: place, seq, view, meant: tick, input, changed, arrived: now, margin_eighths };
         match self.waiting.back_mut() {
             Some(last) if last.tick == place => {
-                // One that only repeated what was held is no loss.
-                if outcome == Outcome::OnTime && last.changed {
+                // One that only repeats another is no loss, and no gain.
+                if outcome == Outcome::OnTime && last.changed && changed {
                     outcome = Outcome::Double;
                 }
                 *last = Waiting { changed: changed || last.changed, ..waiting };
@@ -225,7 +225,7 @@ mod tests {
         let outcomes = [(1, 5), (2, 5), (3, 6), (4, 6), (5, 7)]
             .map(|(seq, input)| push(&mut buffer, at(seq, 10 + u32::from(seq > 1), input), 10));
         let (on_time, double) = (Outcome::OnTime, Outcome::Double);
-        assert_eq!(outcomes, [on_time, on_time, on_time, double, double]);
+        assert_eq!(outcomes, [on_time, on_time, on_time, on_time, double]);
         assert_eq!((buffer.take(Tick(10), 30).0, buffer.take(Tick(11), 30).0), (5, 7));
     }
 

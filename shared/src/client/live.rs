@@ -150,6 +150,11 @@ impl<P: Protocol> Live<P> {
         self.changed_tick.is_none_or(|changed| !is_covered(tick, changed))
     }
 
+    /// What an input for `tick` is stamped with: ticks of inputs do not run backwards when the clock is corrected a little.
+    pub(super) fn stamp(&self, tick: Tick) -> Tick {
+        self.sent_tick.filter(|sent| is_covered(tick, *sent)).unwrap_or(tick)
+    }
+
     /// An input is due when it changed (once per tick at most), when frames wait for their acknowledgement, or
     /// when nothing was sent for a while.
     pub(super) fn poll_input(
@@ -178,8 +183,7 @@ impl<P: Protocol> Live<P> {
             return Some(codec::encode(&message));
         }
         self.seq = self.seq.wrapping_add(1);
-        // Ticks of inputs do not run backwards when the clock is corrected a little.
-        let tick = self.sent_tick.filter(|sent| is_covered(tick, *sent)).unwrap_or(tick);
+        let tick = self.stamp(tick);
         if changed {
             push_bounded(&mut self.in_flight, (self.seq, input_set.take().unwrap_or(now)));
             self.sent = input.clone();

@@ -174,7 +174,8 @@ impl<P: Protocol> Live<P> {
         let (tick, into) = self.clock.input_time(now);
         // Between two ticks of the avatar's own time, which runs ahead by as much as an input needs.
         let share = into as f64 / self.clock.tick_micros() as f64;
-        let unsent = (*input != self.sent && self.is_fresh(tick)).then_some(input);
+        let leaves = *input != self.sent && self.is_fresh(tick) && self.stamp(tick) == tick;
+        let unsent = leaves.then_some(input);
         let kind = &self.replica.plan().private;
         let told = P::Private::restore(self.replica.private());
         let presentation = self.presentation.as_mut()?;

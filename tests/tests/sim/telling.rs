@@ -3,7 +3,7 @@
 
 use tickwire_server::host::{Alone, Crew, Event, Output, Room, RoomConfig};
 use tickwire_shared::wire::message::{Ack, ClientMessage, ResumeToken};
-use tickwire_shared::{ClientId, Micros, Tick};
+use tickwire_shared::{ClientId, CloseCode, Micros, Tick};
 use tickwire_tests::chaos::{Chaos, ChaosGame};
 use tickwire_tests::seeds::{Dice, for_seeds, seed_count};
 use tickwire_tests::sim::hello;
@@ -41,7 +41,8 @@ fn outputs(room: &mut Room<ChaosGame>) -> Vec<(ClientId, Vec<u8>)> {
 fn happening(tick: Tick, seq: u16, next: &mut u32, dice: &mut Dice) -> Event<Chaos> {
     let client = ClientId(dice.below(*next));
     match dice.below(12) {
-        0 => Event::Leave { client },
+        0 if dice.one_in(2) => Event::Leave { client },
+        0 => Event::Kick { client, close: CloseCode::Kicked.into() },
         1 => Event::Lost { client },
         2 => Event::Writable { client, writable: dice.one_in(2) },
         3 => Event::Message { client, message: ClientMessage::Resync { tick } },
@@ -49,7 +50,8 @@ fn happening(tick: Tick, seq: u16, next: &mut u32, dice: &mut Dice) -> Event<Cha
             *next += 1;
             join(*next - 1)
         }
-        5..8 => {
+        5 => Event::Message { client, message: ClientMessage::Command(dice.word()) },
+        6..8 => {
             let ack = Ack { applied: tick.minus(1 + dice.below(3)), held_ms: 1 };
             Event::Message { client, message: ClientMessage::Ack(ack) }
         }

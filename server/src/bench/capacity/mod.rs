@@ -47,7 +47,7 @@ pub(crate) struct CapacityArgs {
     /// 99 of 100 ticks take this long at most
     #[arg(long, value_name = "TIME", default_value = "10ms", value_parser = parse_duration)]
     p99: Duration,
-    /// What of a tick that is about: all of it, or what the simulation waits for (hearing clients, and the step) without packing and sending
+    /// What of a tick that is about: all of it, or hearing clients and the step, without packing and sending
     #[arg(long, value_enum, value_name = "PART", default_value = "whole")]
     part: Part,
     /// 99 of 100 ticks begin this much after their deadline at most

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::probe::Probe;
-use super::verdict::{Limits, Part, Side};
+use super::verdict::{Limits, Side};
 use super::{CapacityArgs, plot};
 use crate::bench::machine::Machine;
 
@@ -83,7 +83,7 @@ impl Results {
         let Settings { tick_hz, visible, input_changes_per_s, server_core, .. } = &self.settings;
         let core = server_core.map_or("not pinned".to_owned(), |core| format!("pinned to core {core}"));
         let Limits { part, tick_p99_ms, lateness_p99_ms, staleness_p99_ms } = self.limits;
-        let ticks = if part == Part::Simulation { "hearing and the step" } else { "ticks" };
+        let ticks = part.what();
         format!(
             "{tick_hz} Hz, {visible} entities in view, {input_changes_per_s} inputs per second; the server is {core}; \
              fine is: {ticks} up to {tick_p99_ms} ms, begun up to {lateness_p99_ms} ms late, states up to {staleness_p99_ms} ms old, \

@@ -17,8 +17,17 @@ const SNAPSHOTS_SHARE_P1_MIN: f64 = 0.95;
 pub(crate) enum Part {
     /// Hearing clients, the step, packing and sending.
     Whole,
-    /// What the simulation waits for: hearing clients and the step.
+    /// Hearing clients and the step: what comes before the first frame.
     Simulation,
+}
+
+impl Part {
+    pub(super) fn what(self) -> &'static str {
+        match self {
+            Self::Whole => "ticks",
+            Self::Simulation => "hearing and the step",
+        }
+    }
 }
 
 /// What is held.
@@ -37,6 +46,7 @@ pub(super) enum Broken {
     /// Ticks take too long.
     Tick {
         p99_ms: f64,
+        part: Part,
         /// The stage that takes most of them.
         stage: &'static str,
     },
@@ -71,14 +81,15 @@ impl Broken {
     pub(super) fn all(limits: &Limits, measured: &Measured) -> Vec<Self> {
         let mut broken = Vec::new();
         let Measured { tick_ms, lateness_ms, skipped, swarm, .. } = measured;
-        let (part, stages) = match limits.part {
+        let (took, stages) = match limits.part {
             Part::Whole => (tick_ms.whole, STAGES.len()),
             Part::Simulation => (tick_ms.simulated, STAGES_SIMULATED),
         };
-        if part.p99 > limits.tick_p99_ms {
+        if took.p99 > limits.tick_p99_ms {
             let stages = STAGES.iter().zip(&tick_ms.stages).take(stages);
             let most = stages.max_by(|(_, a), (_, b)| a.p99.total_cmp(&b.p99));
-            broken.push(Self::Tick { p99_ms: part.p99, stage: most.map_or("", |(name, _)| name) });
+            let stage = most.map_or("", |(name, _)| name);
+            broken.push(Self::Tick { p99_ms: took.p99, part: limits.part, stage });
         }
         if lateness_ms.p99 > limits.lateness_p99_ms {
             broken.push(Self::Lateness { p99_ms: lateness_ms.p99 });
@@ -122,8 +133,9 @@ pub(super) fn side(broken: &[Broken], swarm_is_saturated: bool) -> Side {
 impl fmt::Display for Broken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Tick { p99_ms, stage } => {
-                write!(f, "ticks take {p99_ms:.1} ms at p99, most of it in the stage `{stage}`")
+            Self::Tick { p99_ms, part, stage } => {
+                let what = part.what();
+                write!(f, "{what} take {p99_ms:.1} ms at p99, most of it in the stage `{stage}`")
             }
             Self::Lateness { p99_ms } => write!(f, "ticks begin {p99_ms:.1} ms late at p99"),
             Self::Skipped { ticks } => write!(f, "{ticks} ticks were given up"),
@@ -173,11 +185,17 @@ mod tests {
         assert_eq!(Broken::all(&LIMITS, &measured()), []);
         let mut slow = measured();
         slow.tick_ms.whole.p99 = 12.0;
-        assert_eq!(Broken::all(&LIMITS, &slow), [Broken::Tick { p99_ms: 12.0, stage: "send" }]);
+        assert_eq!(
+            Broken::all(&LIMITS, &slow),
+            [Broken::Tick { p99_ms: 12.0, part: Part::Whole, stage: "send" }]
+        );
         let simulation = Limits { part: Part::Simulation, ..LIMITS };
         assert_eq!(Broken::all(&simulation, &slow), []);
         slow.tick_ms.simulated.p99 = 11.0;
-        assert_eq!(Broken::all(&simulation, &slow), [Broken::Tick { p99_ms: 11.0, stage: "step" }]);
+        assert_eq!(
+            Broken::all(&simulation, &slow),
+            [Broken::Tick { p99_ms: 11.0, part: Part::Simulation, stage: "step" }]
+        );
         let mut worse = measured();
         worse.lateness_ms.p99 = 11.0;
         worse.skipped = 1;
@@ -198,7 +216,10 @@ mod tests {
         let stale = [Broken::Staleness { p99_ms: 200.0 }];
         assert_eq!(side(&stale, true), Side::Measuring);
         assert_eq!(side(&stale, false), Side::Server);
-        let slow = [Broken::Tick { p99_ms: 12.0, stage: "send" }, Broken::Staleness { p99_ms: 200.0 }];
+        let slow = [
+            Broken::Tick { p99_ms: 12.0, part: Part::Whole, stage: "send" },
+            Broken::Staleness { p99_ms: 200.0 },
+        ];
         assert_eq!(side(&slow, true), Side::Server);
     }
 }

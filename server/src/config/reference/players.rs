@@ -320,7 +320,7 @@ pub(super) const CHAPTERS: [Chapter; 7] = [
             ),
             (
                 "replication.packing_threads",
-                "Threads that help to pack the frames of rooms with over 128 clients; 0 is \
+                "Threads that help to pack the frames of rooms with 1,000 clients or more; 0 is \
                  one for each core.",
             ),
         ],
