@@ -12,6 +12,7 @@ use tickwire_shared::{ClientId, Close, CloseCode, Micros, Protocol, Tick};
 use super::client::Client;
 use super::clients::Clients;
 use super::counters::Counters;
+use super::crew::Alone;
 use super::event::{ClientStatus, Event, Output, Status};
 use super::outputs::{Outputs, Sends};
 use super::recording::{Call, Overheard, Tape};
@@ -168,7 +169,7 @@ impl<G: Game> Room<G> {
 
     /// Something happened at `now`.
     pub fn handle(&mut self, event: Event<G::Protocol>, now: Micros) {
-        self.tell_the_rest(now);
+        self.tell_the_rest(now, &Alone);
         if self.ended {
             if let Event::Join { client, .. } = event {
                 self.outputs.close(client, CloseCode::RoomClosed.into());

@@ -35,6 +35,7 @@ pub(super) struct Look<P: Protocol> {
     views: Vec<(ClientId, Viewpoint, P::Private)>,
     /// By kind.
     sights: Vec<Sight>,
+    /// Which.
     tick: u64,
     /// How many of the clients were told.
     told: usize,
@@ -86,7 +87,7 @@ impl<G: Game> Room<G> {
     /// After a step: what is the same for all clients, and what the game says of each.
     pub(super) fn begin_telling(&mut self) {
         let mut look = std::mem::take(&mut self.look);
-        look.tick = self.tick;
+        (look.tick, look.told) = (self.tick, 0);
         let looked = self.look_around(&mut look);
         if looked {
             self.route_events(&look);
@@ -100,11 +101,10 @@ impl<G: Game> Room<G> {
     }
 
     fn look_around(&mut self, look: &mut Look<G::Protocol>) -> bool {
-        let Look { ids, views, sights, told, .. } = look;
+        let Look { ids, views, sights, .. } = look;
         ids.clear();
         views.clear();
         sights.clear();
-        *told = 0;
         ids.extend(self.clients.keys());
         let (kinds, relief) = (self.schema.kinds.len() as u8, self.relief);
         let looked = self.with_game(|game, stage| {

@@ -16,12 +16,12 @@ impl<G: Game> Room<G> {
     /// The same, with a crew that packs the frames of a large room.
     pub fn tick_with(&mut self, now: Micros, crew: &dyn Crew) {
         self.step(now);
-        while self.tell(now, crew) {}
+        self.tell_the_rest(now, crew);
     }
 
     /// One step of the game. What clients are told of it is [`Self::tell`]'s; [`Self::handle`] and the next step have the rest told first.
     pub fn step(&mut self, now: Micros) {
-        self.tell_the_rest(now);
+        self.tell_the_rest(now, &Alone);
         if self.ended {
             return;
         }
@@ -66,10 +66,8 @@ impl<G: Game> Room<G> {
     }
 
     /// Nothing may change until all are told of the same.
-    pub(super) fn tell_the_rest(&mut self, now: Micros) {
-        while self.is_telling() {
-            self.pack_some(now, &Alone);
-        }
+    pub(super) fn tell_the_rest(&mut self, now: Micros, crew: &dyn Crew) {
+        while self.tell(now, crew) {}
     }
 
     fn take_inputs(&mut self) -> Inputs<G::Protocol> {

@@ -77,13 +77,12 @@ fn some_after_some_is_the_same_as_all_at_once() {
             }
             told_in_between += u32::from(parted.is_telling());
             for seq in 0..dice.below(6) {
-                let mut same = Dice::new(seed << 20 | tick << 4 | u64::from(seq));
-                let (mut next_too, at) = (next, whole.status().tick);
-                let event = happening(at, (tick * 8) as u16 + seq as u16, &mut next, &mut same);
-                let mut same = Dice::new(seed << 20 | tick << 4 | u64::from(seq));
-                let event_too = happening(at, (tick * 8) as u16 + seq as u16, &mut next_too, &mut same);
-                whole.handle(event, now);
-                parted.handle(event_too, now);
+                let (at, before) = (whole.status().tick, next);
+                for room in [&mut whole, &mut parted] {
+                    let mut same = Dice::new(seed << 20 | tick << 4 | u64::from(seq));
+                    next = before;
+                    room.handle(happening(at, (tick * 8) as u16 + seq as u16, &mut next, &mut same), now);
+                }
             }
             while parted.tell(now, &Alone) {}
             assert_eq!(outputs(&mut whole), outputs(&mut parted), "tick {tick}");
